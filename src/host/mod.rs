@@ -1,0 +1,6 @@
+//! The system as it is: every path under a root, files, accounts, settings, running namespaces. Reads
+//! only. Missing is not the same as unreadable, and no error becomes a default.
+
+mod root;
+
+pub use root::{Root, Stat};

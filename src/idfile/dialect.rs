@@ -1,0 +1,173 @@
+//! The table of readers: what each deployed program makes of one line.
+
+use super::number::{c_base_zero, go_atoi};
+
+/// Lines of this many bytes or more are not parsed by shadow (lib/subordinateio.c, `rangebuf`).
+pub(super) const SHADOW_LINE_MAX: usize = 1024;
+
+/// A family of programs that read a line alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dialect {
+    /// shadow up to 4.14: further fields ignored, minus wraps, numbers unbounded.
+    Shadow413,
+    /// shadow 4.15 to 4.17: negative numbers refused.
+    Shadow415,
+    /// shadow 4.18 and 4.19: further fields refused.
+    Shadow418,
+    /// shadow from 4.20: numbers beyond the ID space refused, a count of 0 never granted.
+    Shadow420,
+    /// podman, buildah, rootlesskit (`parseSubidFile`): blank lines and `#` skipped, decimal only, and any
+    /// line without exactly three fields stops the whole file.
+    Go,
+}
+
+/// What a reader makes of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// The line means nothing to it.
+    Ignored,
+    /// It grants `count` IDs from `start` to `owner`, a name or a number.
+    Grants {
+        /// The first field's bytes.
+        owner: &'a [u8],
+        /// As the reader's numbers are: may lie beyond the ID space.
+        start: u64,
+        /// May be 0.
+        count: u64,
+    },
+    /// The line makes it fail: for every user, or (`owner`) for this user only.
+    Fails {
+        /// `None`: for everybody.
+        owner: Option<&'a [u8]>,
+    },
+}
+
+impl Dialect {
+    /// All, oldest first.
+    pub const ALL: [Self; 5] = [Self::Shadow413, Self::Shadow415, Self::Shadow418, Self::Shadow420, Self::Go];
+
+    /// Reads one line, given without its newline.
+    pub fn read(self, raw: &[u8]) -> Verdict<'_> {
+        match self {
+            Self::Go => read_go(raw),
+            _ => self.read_shadow(raw).unwrap_or(Verdict::Ignored),
+        }
+    }
+
+    /// The programs, for a message.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shadow413 => "shadow up to 4.14",
+            Self::Shadow415 => "shadow 4.15 to 4.17",
+            Self::Shadow418 => "shadow 4.18 and 4.19",
+            Self::Shadow420 => "shadow 4.20 and later",
+            Self::Go => "podman, buildah and rootlesskit",
+        }
+    }
+
+    fn read_shadow(self, raw: &[u8]) -> Option<Verdict<'_>> {
+        // C strings end at a NUL; a line that begins with + or - is a NIS marker and never parsed.
+        let raw = raw.split(|b| *b == 0).next()?;
+        if raw.len() >= SHADOW_LINE_MAX || matches!(raw.first(), Some(b'+' | b'-')) {
+            return None;
+        }
+        let mut fields = raw.split(|b| *b == b':');
+        let (owner, start, count) = (fields.next()?, fields.next()?, fields.next()?);
+        if fields.next().is_some() && self >= Self::Shadow418 {
+            return None;
+        }
+        if owner.is_empty() || (self >= Self::Shadow415 && (is_negative(start) || is_negative(count))) {
+            return None;
+        }
+        let (start, count) = (c_base_zero(start)?, c_base_zero(count)?);
+        if self >= Self::Shadow420 {
+            let beyond = start.checked_add(count).is_none_or(|end| end > 1 << 32);
+            if start > u64::from(u32::MAX) || beyond || count == 0 {
+                return None;
+            }
+        }
+        Some(Verdict::Grants { owner, start, count })
+    }
+}
+
+fn is_negative(field: &[u8]) -> bool {
+    field.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'-')
+}
+
+/// Go's `strings.TrimSpace`: white space of all of Unicode at both ends.
+pub(super) fn go_trim(raw: &[u8]) -> &[u8] {
+    let space = |bytes: &[u8]| {
+        let c = std::str::from_utf8(bytes).ok().and_then(|s| s.chars().next());
+        c.is_some_and(char::is_whitespace)
+    };
+    let mut rest = raw;
+    while let Some(n) = (1..=3.min(rest.len())).find(|n| rest.get(..*n).is_some_and(space)) {
+        rest = rest.get(n..).unwrap_or_default();
+    }
+    while let Some(n) = (1..=3.min(rest.len())).find(|n| rest.get(rest.len() - n..).is_some_and(space)) {
+        rest = rest.get(..rest.len() - n).unwrap_or_default();
+    }
+    rest
+}
+
+fn read_go(raw: &[u8]) -> Verdict<'_> {
+    let line = go_trim(raw);
+    if line.is_empty() || line.starts_with(b"#") {
+        return Verdict::Ignored;
+    }
+    let mut fields = line.split(|b| *b == b':');
+    let (Some(owner), Some(start), Some(count), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Verdict::Fails { owner: None };
+    };
+    match (go_atoi(start).map(u64::try_from), go_atoi(count).map(u64::try_from)) {
+        (Some(Ok(start)), Some(Ok(count))) => Verdict::Grants { owner, start, count },
+        (Some(_), Some(_)) => Verdict::Ignored,
+        _ => Verdict::Fails { owner: Some(owner) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the readers of [`Dialect::ALL`] see: a start, `-` for nothing, `!` for a failure.
+    fn row(line: &[u8]) -> String {
+        let cell = |dialect: Dialect| match dialect.read(line) {
+            Verdict::Ignored => "-".to_owned(),
+            Verdict::Grants { start, .. } => start.to_string(),
+            Verdict::Fails { owner: None } => "!".to_owned(),
+            Verdict::Fails { owner: Some(_) } => "!u".to_owned(),
+        };
+        Dialect::ALL.map(cell).join(" ")
+    }
+
+    #[test]
+    fn the_table() {
+        for (line, expected) in [
+            (&b"u:700:5"[..], "700 700 700 700 700"),
+            (b"u:700:5:x", "700 700 - - !"),
+            (b"u:0x12c:1", "300 300 300 300 !u"),
+            (b"u:0620:1", "400 400 400 400 620"),
+            (b"u:+200:1", "200 200 200 200 200"),
+            (b"u: 7:1", "7 7 7 7 !u"),
+            (b"u:7:1 ", "- - - - 7"),
+            (b"u:7:1\r", "- - - - 7"),
+            (b"u:08:1", "- - - - 8"),
+            (b"u:-5:1", "18446744073709551611 - - - -"),
+            (b"u:4294967296:1", "4294967296 4294967296 4294967296 - 4294967296"),
+            (b"u:7:0", "7 7 7 - 7"),
+            (b"#u:7:1", "7 7 7 7 -"),
+            (b"!u:7:1", "7 7 7 7 7"),
+            (b"+u:7:1", "- - - - 7"),
+            (b":7:1", "- - - - 7"),
+            (b"", "- - - - -"),
+            (b"u:7", "- - - - !"),
+        ] {
+            assert_eq!(row(line), expected, "{}", crate::text::escape(line));
+        }
+        let long = [b"u:", "0".repeat(1024).as_bytes(), b":1"].concat();
+        assert_eq!(row(&long), "- - - - 0");
+    }
+}

@@ -1,0 +1,158 @@
+//! The file as bytes, its lines, and edits that touch only the lines they name.
+
+use super::claim::{self, Claim};
+use super::digest::Digest;
+
+/// The content of one file, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Document {
+    bytes: Vec<u8>,
+}
+
+/// One line of a [`Document`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// From 1.
+    pub number: usize,
+    /// Without the newline.
+    pub raw: &'a [u8],
+}
+
+/// A change of one line. `old` and `new` are whole lines without newline: both = replace, only `old` =
+/// remove, only `new` = add at the end of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineEdit {
+    /// The number of the old line, from 1; for an added line one past the last.
+    pub line: usize,
+    /// The line as it stands.
+    pub old: Option<Vec<u8>>,
+    /// The line as it shall stand.
+    pub new: Option<Vec<u8>>,
+}
+
+/// The line that an edit names is not what the edit says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is not the line that the edit names")]
+pub struct EditError {
+    /// The line's number, from 1.
+    pub line: usize,
+}
+
+impl Document {
+    /// Takes the bytes as they are.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
+    /// The bytes as they are.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Their digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.bytes)
+    }
+
+    /// Whether the last line ends in a newline; true for an empty file.
+    pub fn ends_in_newline(&self) -> bool {
+        self.bytes.last().is_none_or(|b| *b == b'\n')
+    }
+
+    /// All lines, in order.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let body = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        let lines = (!self.bytes.is_empty()).then(|| body.split(|b| *b == b'\n'));
+        lines.into_iter().flatten().zip(1..).map(|(raw, number)| Line { number, raw })
+    }
+
+    /// All IDs that any deployed reader would see taken, in order of lines.
+    pub fn claims(&self) -> impl Iterator<Item = Claim<'_>> {
+        self.lines().flat_map(|line| claim::of_line(&line))
+    }
+
+    /// The document after the edits: untouched lines keep every byte, the result ends in a newline
+    /// (unless it is empty).
+    ///
+    /// # Errors
+    /// Where an edit's old line is not what stands there, or two edits name one line.
+    pub fn edited(&self, edits: &[LineEdit]) -> Result<Self, EditError> {
+        let mut at: Vec<&LineEdit> = edits.iter().filter(|e| e.old.is_some()).collect();
+        at.sort_by_key(|e| e.line);
+        let mut at = at.into_iter().peekable();
+        let mut bytes = Vec::with_capacity(self.bytes.len() + 32 * edits.len() + 1);
+        let mut put = |line: &[u8]| {
+            bytes.extend_from_slice(line);
+            bytes.push(b'\n');
+        };
+        for line in self.lines() {
+            match at.next_if(|e| e.line == line.number) {
+                None => put(line.raw),
+                Some(edit) if edit.old.as_deref() != Some(line.raw) => {
+                    return Err(EditError { line: edit.line });
+                }
+                Some(edit) => edit.new.iter().for_each(|new| put(new)),
+            }
+        }
+        if let Some(unused) = at.next() {
+            return Err(EditError { line: unused.line });
+        }
+        for edit in edits.iter().filter(|e| e.old.is_none()) {
+            edit.new.iter().for_each(|new| put(new));
+        }
+        Ok(Self { bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_of_odd_files() {
+        let lines = |bytes: &[u8]| Document::new(bytes.to_vec()).lines().count();
+        assert_eq!((lines(b""), lines(b"\n"), lines(b"a"), lines(b"a\n"), lines(b"a\n\n")), (0, 1, 1, 1, 2));
+    }
+
+    #[test]
+    fn edits_name_their_line_or_fail() {
+        let doc = Document::new(b"# c\nbob:1:2\nx".to_vec());
+        let edit = |line, old: Option<&str>, new: Option<&str>| LineEdit {
+            line,
+            old: old.map(|s| s.as_bytes().to_vec()),
+            new: new.map(|s| s.as_bytes().to_vec()),
+        };
+        let out =
+            doc.edited(&[edit(4, None, Some("al:5:6")), edit(2, Some("bob:1:2"), Some("!bob:1:2"))]).unwrap();
+        assert_eq!(out.as_bytes(), b"# c\n!bob:1:2\nx\nal:5:6\n");
+        assert_eq!(doc.edited(&[edit(2, Some("bob:1:3"), None)]), Err(EditError { line: 2 }));
+        assert_eq!(doc.edited(&[edit(9, Some("x"), None)]), Err(EditError { line: 9 }));
+        let twice = [edit(3, Some("x"), None), edit(3, Some("x"), None)];
+        assert_eq!(doc.edited(&twice), Err(EditError { line: 3 }));
+    }
+
+    proptest! {
+        #[test]
+        fn untouched_lines_keep_every_byte(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let doc = Document::new(bytes.clone());
+            let same = doc.edited(&[]).unwrap();
+            let mut expected = bytes;
+            if expected.last().is_some_and(|b| *b != b'\n') { expected.push(b'\n'); }
+            prop_assert_eq!(same.as_bytes(), &expected[..]);
+        }
+
+        #[test]
+        fn what_any_reader_grants_is_claimed(line in "[a!#+ ]{0,2}[:]?[ 0-9x+-]{0,8}[:]?[ 0-9x-]{0,6}[: \r]?") {
+            use crate::idfile::{Dialect, Verdict};
+            let doc = Document::new(line.clone().into_bytes());
+            for dialect in Dialect::ALL {
+                if let Verdict::Grants { start, count, .. } = dialect.read(line.as_bytes())
+                    && let Some(range) = crate::range::Range::clipped(start, count)
+                {
+                    prop_assert!(doc.claims().any(|c| c.range.covers(range)), "{:?} {:?}", dialect, line);
+                }
+            }
+        }
+    }
+}

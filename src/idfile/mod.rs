@@ -1,0 +1,22 @@
+//! `/etc/subuid` and `/etc/subgid` as bytes that keep every line as it is, and what each deployed reader
+//! makes of a line.
+
+mod claim;
+mod dialect;
+mod digest;
+mod document;
+mod number;
+
+pub use claim::Claim;
+pub use dialect::{Dialect, Verdict};
+pub use digest::Digest;
+pub use document::{Document, EditError, Line, LineEdit};
+
+use crate::range::Range;
+
+/// The line that subidctl writes: `owner:decimal:decimal`, without a newline.
+pub fn canonical_line(owner: &[u8], range: Range) -> Vec<u8> {
+    let mut line = owner.to_vec();
+    line.extend_from_slice(format!(":{}:{}", range.first(), range.count()).as_bytes());
+    line
+}

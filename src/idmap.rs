@@ -1,0 +1,99 @@
+//! Extents of `uid_map` and `gid_map`: what podman asks for, and how long the kernel lets a map be.
+
+use crate::range::Range;
+
+/// The kernel takes at most this many extents (`user_namespaces(7)`, since Linux 4.15).
+pub const MAX_EXTENTS: usize = 340;
+
+/// A map must be written in one write of less than a page (`user_namespaces(7)`).
+pub const PAGE: usize = 4096;
+
+/// `count` IDs from `inside` in the namespace are those from `outside` in its parent. In JSON an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(from = "(u32, u32, u64)", into = "(u32, u32, u64)")]
+pub struct Extent {
+    /// First ID inside.
+    pub inside: u32,
+    /// First ID outside, as the reader of the map sees it.
+    pub outside: u32,
+    /// 1 to 2^32 − 1.
+    pub count: u64,
+}
+
+impl From<(u32, u32, u64)> for Extent {
+    fn from((inside, outside, count): (u32, u32, u64)) -> Self {
+        Self { inside, outside, count }
+    }
+}
+
+impl From<Extent> for (u32, u32, u64) {
+    fn from(e: Extent) -> Self {
+        (e.inside, e.outside, e.count)
+    }
+}
+
+/// The map that podman asks for: `0:own:1`, then every range from 1 on, in the order of the files.
+/// `None` where the IDs inside would pass 2^32.
+pub fn podman(own: u32, ranges: &[Range]) -> Option<Vec<Extent>> {
+    let mut map = vec![Extent { inside: 0, outside: own, count: 1 }];
+    let mut inside = 1u32;
+    for range in ranges {
+        let count = range.count().get();
+        map.push(Extent { inside, outside: range.first(), count });
+        inside = u32::try_from(u64::from(inside).checked_add(count)?).ok()?;
+    }
+    Some(map)
+}
+
+/// The ID in the parent namespace of an ID inside.
+pub fn outside(map: &[Extent], id: u32) -> Option<u32> {
+    let extent =
+        map.iter().find(|e| u64::from(id).checked_sub(u64::from(e.inside)).is_some_and(|n| n < e.count))?;
+    extent.outside.checked_add(id.checked_sub(extent.inside)?)
+}
+
+/// Reads `/proc/PID/uid_map`; `None` where it is not three numbers a line.
+pub fn parse(text: &str) -> Option<Vec<Extent>> {
+    text.lines()
+        .map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let extent = Extent {
+                inside: words.next()?.parse().ok()?,
+                outside: words.next()?.parse().ok()?,
+                count: words.next()?.parse().ok()?,
+            };
+            words.next().is_none().then_some(extent)
+        })
+        .collect()
+}
+
+/// How many bytes the map takes as newuidmap writes it: `inside outside count\n`.
+pub fn text_len(map: &[Extent]) -> usize {
+    map.iter().map(|e| format!("{} {} {}\n", e.inside, e.outside, e.count).len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podman_asks_for_own_id_then_all_ranges() {
+        let ranges = [Range::parse("165536:65536").unwrap(), Range::parse("100000:10").unwrap()];
+        let map = podman(1001, &ranges).unwrap();
+        let flat: Vec<(u32, u32, u64)> = map.iter().map(|e| (*e).into()).collect();
+        assert_eq!(flat, [(0, 1001, 1), (1, 165_536, 65536), (65537, 100_000, 10)]);
+        assert_eq!(
+            (outside(&map, 0), outside(&map, 65537), outside(&map, 65547)),
+            (Some(1001), Some(100_000), None)
+        );
+        assert_eq!(podman(0, &[Range::parse("0:4294967296").unwrap()]), None);
+    }
+
+    #[test]
+    fn the_kernels_text_is_read() {
+        let text = "         0       1001          1\n         1     165536      65536\n";
+        assert_eq!(parse(text).unwrap().len(), 2);
+        assert_eq!(parse("0 1001\n"), None);
+        assert_eq!(text_len(&parse(text).unwrap()), "0 1001 1\n1 165536 65536\n".len());
+    }
+}

@@ -1,0 +1,18 @@
+//! subidctl gives users their subordinate IDs and proves that rootless containers work.
+//!
+//! The rooms, from the ground up; each imports only from those above it in this list.
+
+pub mod error;
+pub mod text;
+
+pub mod range;
+
+pub mod idfile;
+
+pub mod idmap;
+
+pub mod proof;
+pub mod snapshot;
+
+pub mod host;
+pub mod sys;

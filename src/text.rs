@@ -1,0 +1,122 @@
+//! Foreign bytes made safe: for a terminal, for one line of a log, and as a word of a shell command.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// True for characters that a terminal may obey or a reader cannot see: C0, C1 and DEL, bidirectional
+/// controls, zero-width characters, line and paragraph separators, and the byte-order mark.
+fn unsafe_to_show(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Bytes as one line of printable text: control characters as `\n`, `\t`, `\x1b`, invisible ones as
+/// `\u{200b}`, bytes that are not UTF-8 as `\xff`. A backslash stays a backslash.
+pub fn escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                '\r' => out.push_str("\\r"),
+                c if unsafe_to_show(c) && u32::from(c) < 0x100 => {
+                    let _ = write!(out, "\\x{:02x}", u32::from(c));
+                }
+                c if unsafe_to_show(c) => {
+                    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+                }
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// A path for a message, escaped.
+pub fn path(path: &std::path::Path) -> String {
+    escape(path.as_os_str().as_bytes())
+}
+
+/// Bytes as one word of a POSIX shell command, quoted where needed; `None` where they hold anything that
+/// should not be pasted into a terminal, so that the caller prints no command at all.
+pub fn shell_word(bytes: &[u8]) -> Option<String> {
+    let word = std::str::from_utf8(bytes).ok()?;
+    if word.chars().any(unsafe_to_show) {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Some(word.to_owned());
+    }
+    Some(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+/// A number with thousands separators: `65,536`.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// The bytes of an even number of lower-case hexadecimal digits.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| if let [high, low] = *pair { Some(digit(high)? << 4 | digit(low)?) } else { None })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        assert_eq!(escape(b"a\x1b[31mb\x07"), r"a\x1b[31mb\x07");
+        assert_eq!(escape("x\u{202e}y\u{200b}z\u{9b}".as_bytes()), r"x\u{202e}y\u{200b}z\x9b");
+        assert_eq!(escape(b"\xff\xfeok\n"), r"\xff\xfeok\n");
+        assert_eq!(escape(br"CORP\lena"), r"CORP\lena");
+    }
+
+    #[test]
+    fn shell_words_are_quoted_or_refused() {
+        assert_eq!(shell_word(b"alice").as_deref(), Some("alice"));
+        assert_eq!(shell_word(br"CORP\lena").as_deref(), Some(r"'CORP\lena'"));
+        assert_eq!(shell_word(b"o'neil; rm -rf /").as_deref(), Some(r"'o'\''neil; rm -rf /'"));
+        assert_eq!(shell_word(b"a\x1b"), None);
+        assert_eq!(shell_word(b"a\xff"), None);
+        assert_eq!(shell_word(b"").as_deref(), Some("''"));
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(65536), "65,536");
+        assert_eq!(thousands(4_294_967_295), "4,294,967,295");
+    }
+}
