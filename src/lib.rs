@@ -14,5 +14,9 @@ pub mod idmap;
 pub mod proof;
 pub mod snapshot;
 
+pub mod policy;
+
+pub mod planner;
+
 pub mod host;
 pub mod sys;

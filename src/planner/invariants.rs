@@ -1,0 +1,131 @@
+//! What must hold of every plan, whoever made it: checked on our own plans and on those that are read.
+
+use super::taken::standing;
+use super::{Action, Assignment, Planned};
+use crate::error::{Code, Error, Result};
+use crate::policy::Policy;
+use crate::range::{Kind, LAST_USABLE, PerKind, RangeSet};
+use crate::snapshot::Snapshot;
+use crate::text::escape;
+
+/// Checks the assignments and the files that they lead to.
+///
+/// # Errors
+/// `stale`, with the first rule that is broken: an added or reclaimed range that meets another line, an
+/// account, a reserved, declared or released range, a running namespace, another user's window slot, the
+/// owner's own IDs, or ends beyond 4294967294; an owner that a line cannot carry; a kept line that is not
+/// there.
+pub fn check(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    assignments: &[Assignment],
+    files: &PerKind<Planned>,
+) -> Result<()> {
+    for kind in Kind::BOTH {
+        let mine: Vec<&Assignment> = assignments.iter().filter(|a| a.kind == kind).collect();
+        if mine.is_empty() {
+            continue;
+        }
+        check_kind(snapshot, policy, kind, &mine, &files[kind])?;
+    }
+    Ok(())
+}
+
+fn refuse(a: &Assignment, why: &str) -> Error {
+    let (range, owner) = (a.range, escape(&a.owner));
+    Error::new(Code::Stale, format!("the plan cannot be applied: {range} for {owner} in {}", a.kind.file()))
+        .why(why.to_owned())
+        .fix("make a new plan: subidctl plan")
+}
+
+fn check_kind(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    kind: Kind,
+    mine: &[&Assignment],
+    planned: &Planned,
+) -> Result<()> {
+    let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
+    let given: Vec<&&Assignment> =
+        mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)).collect();
+    for a in &given {
+        let owner = a.owner.strip_prefix(b"!").unwrap_or(&a.owner);
+        if crate::range::Login::new(owner)
+            .is_none_or(|l| !l.is_plain() && !owner.iter().all(u8::is_ascii_digit))
+        {
+            return Err(refuse(a, "no line can carry this owner"));
+        }
+        if a.range.last() > LAST_USABLE {
+            return Err(refuse(a, "it ends beyond the last usable ID"));
+        }
+        if barred.first_overlap(a.range).is_some() {
+            let by = standing(snapshot, policy, kind).find(|(taken, _)| taken.overlaps(a.range));
+            return Err(refuse(
+                a,
+                &by.map_or_else(String::new, |(_, w)| format!("it meets {}", w.phrase(kind, policy))),
+            ));
+        }
+        let account = snapshot.accounts.by_owner(&a.owner);
+        if account.is_some_and(|u| a.range.contains(u.uid.get()) || a.range.contains(u.gid.get())) {
+            return Err(refuse(a, "it holds the owner's own uid or primary gid"));
+        }
+        let foreign = policy.windows.iter().find(|w| {
+            let own = account.and_then(|u| w.slot(u.uid.get()));
+            w.span().is_some_and(|span| span.overlaps(a.range)) && own.is_none_or(|own| !own.covers(a.range))
+        });
+        if let Some(window) = foreign.filter(|_| a.action == Action::Add) {
+            return Err(refuse(a, &format!("it lies in the window of {}", policy.place(window.line))));
+        }
+        let live = snapshot.namespaces.extents.iter().find(|n| n.kind == kind && n.range.overlaps(a.range));
+        if let Some(live) = live.filter(|_| a.action == Action::Add) {
+            return Err(refuse(a, &format!("a running user namespace (pid {}) uses its IDs", live.pid)));
+        }
+        let released = snapshot.released.iter().find(|r| r.kind == kind && r.range.overlaps(a.range));
+        if let Some(released) = released.filter(|r| a.action == Action::Add || r.range != a.range) {
+            return Err(refuse(a, &format!("{} released it (subidctl's ledger)", escape(&released.owner))));
+        }
+    }
+    lines(mine, planned)
+}
+
+/// Every given or kept range stands in the resulting file; a given one shares no ID with another line.
+fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
+    let mut given: Vec<&&Assignment> =
+        mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)).collect();
+    given.sort_by_key(|a| a.range);
+    let mut kept: Vec<(&[u8], crate::range::Range)> =
+        mine.iter().filter(|a| a.action == Action::Keep).map(|a| (&a.owner[..], a.range)).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let mut seen = vec![false; given.len()];
+    for claim in planned.after.claims() {
+        let is_kept = kept.binary_search(&(claim.owner, claim.range)).ok();
+        if let Some(index) = is_kept.filter(|_| !claim.released && claim.canonical) {
+            kept.remove(index);
+        }
+        // Given ranges do not overlap one another (checked here, too), so both ends are sorted.
+        let end = given.partition_point(|a| a.range.first() <= claim.range.last());
+        for (a, seen) in given.iter().zip(seen.iter_mut()).take(end).rev() {
+            if a.range.last() < claim.range.first() {
+                break;
+            }
+            let own = claim.owner == a.owner && claim.range == a.range && !claim.released && claim.canonical;
+            if !own || std::mem::replace(seen, true) {
+                return Err(refuse(a, &format!("it overlaps {} of {}", claim.range, escape(claim.owner))));
+            }
+        }
+    }
+    if let Some((a, _)) = given.iter().zip(&seen).find(|(_, seen)| !**seen) {
+        return Err(refuse(a, "its line would not be in the file"));
+    }
+    match kept.first() {
+        Some((owner, range)) => {
+            let missing = mine.iter().find(|a| a.owner == *owner && a.range == *range);
+            Err(missing.map_or_else(
+                || Error::new(Code::Stale, "a kept line is not there"),
+                |a| refuse(a, "the line that it keeps is not in the file"),
+            ))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Ranges that users have already: which of them count.
+
+use std::collections::HashMap;
+
+use super::request::Request;
+use super::taken::{Witness, standing};
+use crate::idfile::Claim;
+use crate::policy::Policy;
+use crate::range::{Kind, PerKind, Range, RangeSet};
+use crate::snapshot::Snapshot;
+
+/// A line of the user, and what is wrong with it.
+#[derive(Debug, Clone)]
+pub(super) struct Held<'a> {
+    pub(super) claim: Claim<'a>,
+    /// The finding's id and what was seen.
+    pub(super) fault: Option<(&'static str, String)>,
+}
+
+/// Lines of the users of a request, by the user's index.
+pub(super) type Holdings<'a> = HashMap<usize, Vec<Held<'a>>>;
+
+/// Finds the lines of all users of the request, with one pass over each file, and judges them.
+pub(super) fn holdings<'a>(
+    snapshot: &'a Snapshot,
+    policy: &Policy,
+    request: &Request,
+) -> PerKind<Holdings<'a>> {
+    let mut spelled: HashMap<Vec<u8>, usize> = HashMap::new();
+    for (index, want) in request.wants.iter().enumerate() {
+        for spelling in want.owner.spellings(&snapshot.accounts) {
+            spelled.entry(spelling).or_insert(index);
+        }
+    }
+    PerKind::from_fn(|kind| {
+        let mut all: Holdings<'a> = HashMap::new();
+        for claim in snapshot.files[kind].claims() {
+            if let Some(index) = spelled.get(claim.owner) {
+                all.entry(*index).or_default().push(Held { claim, fault: None });
+            }
+        }
+        judge(snapshot, policy, request, kind, &mut all);
+        all
+    })
+}
+
+/// The same test as for a new range, and that all readers take the line alike.
+fn judge(snapshot: &Snapshot, policy: &Policy, request: &Request, kind: Kind, all: &mut Holdings<'_>) {
+    let overlaps = overlaps(snapshot, kind, all);
+    let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
+    for (index, held) in all.iter_mut() {
+        let owner = request.wants.get(*index).map(|w| &w.owner);
+        let own = owner.and_then(|o| o.account.as_ref()).map(|a| match kind {
+            Kind::Uid => a.uid.get(),
+            Kind::Gid => a.gid.get(),
+        });
+        for item in held.iter_mut().filter(|h| !h.claim.released) {
+            let (range, line) = (item.claim.range, item.claim.line);
+            item.fault = if !item.claim.canonical {
+                Some(("line-read-differently", "not every program reads the line alike".to_owned()))
+            } else if let Some(other) = overlaps.get(&(line, range)) {
+                Some(("overlap", format!("it overlaps {other}")))
+            } else if own.is_some_and(|id| range.contains(id)) {
+                Some(("own-id-in-range", format!("it holds the user's own {}", kind.name())))
+            } else if barred.first_overlap(range).is_some() {
+                let by = standing(snapshot, policy, kind).find(|(taken, _)| taken.overlaps(range));
+                by.map(|(_, witness)| {
+                    let id = match witness {
+                        Witness::Account(_) | Witness::PrimaryGroup(_) | Witness::Group(_) => "holds-account",
+                        Witness::Declared(..) => "in-declared-range",
+                        _ => "in-reserved-range",
+                    };
+                    (id, format!("it meets {}", witness.phrase(kind, policy)))
+                })
+            } else {
+                None
+            };
+        }
+    }
+}
+
+/// For each held line that shares an ID with any other line: that line, as a phrase. One pass over the
+/// file, whatever the number of users.
+fn overlaps(snapshot: &Snapshot, kind: Kind, all: &Holdings<'_>) -> HashMap<(usize, Range), String> {
+    let mut mine: Vec<(Range, usize)> =
+        all.values().flatten().filter(|h| !h.claim.released).map(|h| (h.claim.range, h.claim.line)).collect();
+    mine.sort_unstable();
+    // reach[i] is the highest last ID of mine[..=i], so a walk to the left knows when to stop.
+    let mut highest = 0;
+    let reach: Vec<u32> = mine
+        .iter()
+        .map(|(range, _)| {
+            highest = highest.max(range.last());
+            highest
+        })
+        .collect();
+    let mut found = HashMap::new();
+    for claim in snapshot.files[kind].claims() {
+        let end = mine.partition_point(|(range, _)| range.first() <= claim.range.last());
+        let candidates = mine.iter().zip(&reach).take(end).rev();
+        for ((range, line), _) in candidates.take_while(|(_, reach)| **reach >= claim.range.first()) {
+            if *line != claim.line && range.overlaps(claim.range) {
+                found
+                    .entry((*line, *range))
+                    .or_insert_with(|| Witness::Line(claim).phrase(kind, &Policy::default()));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,203 @@
+//! (`Snapshot`, `Policy`, `Request`) → `Plan`, or a refusal with its reasons. Pure: no clock, no
+//! randomness, no environment. The result is checked against the invariants before anyone sees it.
+
+mod allocate;
+mod edits;
+mod invariants;
+mod judge;
+mod release;
+mod request;
+mod reserved;
+mod room;
+mod rule;
+mod saved;
+mod taken;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use edits::{Planned, compose};
+pub use invariants::check;
+pub use request::{Owner, Request, Want};
+pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
+pub use view::{Free, Owned, WhoAnswer, free, owners, who};
+
+use crate::error::{Code, Error, Result};
+use crate::policy::Policy;
+use crate::range::{Kind, PerKind, Range, Uid};
+use crate::snapshot::Snapshot;
+
+/// What happens to one range of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// A new line.
+    Add,
+    /// The line stays.
+    Keep,
+    /// `owner:…` becomes `!owner:…`.
+    Release,
+    /// `!owner:…` becomes `owner:…` again.
+    Reclaim,
+}
+
+/// One range of one file and why it is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Which file.
+    pub kind: Kind,
+    /// The owner as people know it: the account's name.
+    pub user: Vec<u8>,
+    /// The owner as the file spells it.
+    pub owner: Vec<u8>,
+    /// The account's uid, where there is one.
+    pub uid: Option<Uid>,
+    /// The IDs.
+    pub range: Range,
+    /// What happens.
+    pub action: Action,
+    /// Why, in one phrase, escaped.
+    pub reason: String,
+}
+
+/// Something to know that stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Warning {
+    /// A stable name: `range-differs`, `pool-meets-window`, …
+    pub code: &'static str,
+    /// Whom it concerns, escaped; empty for the host.
+    pub owner: String,
+    /// One sentence, escaped.
+    pub message: String,
+}
+
+/// A user who gets nothing, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whom it concerns, escaped.
+    pub owner: String,
+    /// The finding's id where a fault of the files is the reason, else the error's code.
+    pub code: &'static str,
+    /// The three lines, and the exit code.
+    pub error: Error,
+}
+
+/// What would be done.
+#[must_use]
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// One for each range concerned, in order of the users asked for.
+    pub assignments: Vec<Assignment>,
+    /// Edits and content of each file afterwards.
+    pub files: PerKind<Planned>,
+    /// Things to know.
+    pub warnings: Vec<Warning>,
+    /// Who is refused. One refused user refuses the whole request, unless `--keep-going`.
+    pub refusals: Vec<Refusal>,
+}
+
+impl Plan {
+    /// Whether any file would change.
+    pub fn changed(&self) -> bool {
+        self.files.iter().any(|(_, planned)| !planned.edits.is_empty())
+    }
+
+    /// The exit code that the refusals ask for; `None` without any.
+    pub fn refused(&self) -> Option<Code> {
+        self.refusals.iter().map(|r| r.error.code).min_by_key(|code| precedence(code.exit()))
+    }
+}
+
+/// Which of several exit codes wins: the lowest rank.
+pub fn precedence(exit: u8) -> usize {
+    const ORDER: [u8; 10] = [130, 2, 5, 8, 6, 7, 1, 4, 3, 0];
+    ORDER.iter().position(|code| *code == exit).unwrap_or(0)
+}
+
+/// Makes the plan for a request.
+///
+/// # Errors
+/// Only what concerns the whole request: `login.defs` that makes no sense, or a fault of subidctl itself
+/// that the invariants caught. A user who cannot be served is a refusal in the plan.
+pub fn plan(snapshot: &Snapshot, policy: &Policy, request: &Request) -> Result<Plan> {
+    let rules = rule::Rules::new(snapshot, policy)?;
+    let mut allocator = allocate::Allocator::new(snapshot, policy, &rules, request);
+    let mut plan = Plan { warnings: rules.warnings(), ..Plan::default() };
+    for (index, want) in request.wants.iter().enumerate() {
+        match allocator.serve(index, want) {
+            Ok(served) => {
+                plan.assignments.extend(served.assignments);
+                plan.warnings.extend(served.warnings);
+            }
+            Err(refusal) => plan.refusals.push(refusal),
+        }
+    }
+    plan.files = compose(snapshot, &plan.assignments)
+        .map_err(|why| broken(&format!("the edits do not fit the files ({why})")))?;
+    check(snapshot, policy, &plan.assignments, &plan.files).map_err(|error| broken(&error.why))?;
+    plan.warnings.extend(host_warnings(snapshot, &plan));
+    Ok(plan)
+}
+
+/// The invariants caught a plan of our own.
+fn broken(why: &str) -> Error {
+    Error::new(Code::System, "subidctl made a plan that breaks its own rules; nothing was changed")
+        .why(why.to_owned())
+        .fix("this is a fault of subidctl: please report it with both files and the policy")
+}
+
+fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |code, message: String| warnings.push(Warning { code, owner: String::new(), message });
+    if !plan.changed() {
+        return warnings;
+    }
+    for (kind, file) in snapshot.files.iter() {
+        let planned = &plan.files[kind];
+        if planned.edits.is_empty() {
+            continue;
+        }
+        match &file.document {
+            None => warn(
+                "file-created",
+                format!(
+                    "/etc/{} does not exist: creating it makes useradd give ranges to new users",
+                    kind.file()
+                ),
+            ),
+            Some(document) if !document.ends_in_newline() => {
+                warn(
+                    "final-newline",
+                    format!("/etc/{} does not end in a newline: one is added", kind.file()),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+    for sentence in &snapshot.namespaces.unseen {
+        warn("namespaces-unseen", sentence.clone());
+    }
+    for sentence in &snapshot.accounts.lookups.unanswered {
+        warn("lookup-unanswered", sentence.clone());
+    }
+    for assignment in plan.assignments.iter().filter(|a| a.action == Action::Add) {
+        if assignment.range.last() >= crate::policy::CEILING {
+            let range = assignment.range;
+            warn(
+                "above-2-31",
+                format!("{range} lies above 2^31: software that takes IDs for signed numbers fails"),
+            );
+        }
+    }
+    if let Some(module) = snapshot.nsswitch.subid_module.as_ref().filter(|m| !m.found) {
+        let path = &snapshot.nsswitch.path;
+        let (line, name) = (snapshot.nsswitch.subid.line, crate::text::escape(module.name.as_bytes()));
+        warn(
+            "subid-module-missing",
+            format!(
+                "{path} line {line} names subid: {name}, but libsubid_{name}.so is not installed: the files count"
+            ),
+        );
+    }
+    warnings
+}

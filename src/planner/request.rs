@@ -1,0 +1,77 @@
+//! What is asked for.
+
+use crate::policy::OwnerStyle;
+use crate::range::{Count, Range, Uid};
+use crate::snapshot::{Account, Accounts};
+
+/// Who shall own ranges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The account's name as NSS returns it, or the name as typed where no account is needed.
+    pub label: Vec<u8>,
+    /// The account; `None` only where the caller allowed an unknown owner.
+    pub account: Option<Account>,
+}
+
+/// One user's share of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// Who.
+    pub owner: Owner,
+    /// At least so many IDs of each kind in total; `None`: what policy or `login.defs` say.
+    pub count: Option<Count>,
+    /// Exactly this range.
+    pub range: Option<Range>,
+}
+
+/// The request: all users of one command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// In the order asked for.
+    pub wants: Vec<Want>,
+    /// Release ranges that are not the right ones and give the right ones.
+    pub replace: bool,
+    /// Take back what the same account released.
+    pub reclaim: bool,
+}
+
+impl Owner {
+    /// An account.
+    pub fn account(account: Account) -> Self {
+        Self { label: account.name.as_bytes().to_vec(), account: Some(account) }
+    }
+
+    /// The uid, where there is an account.
+    pub fn uid(&self) -> Option<Uid> {
+        self.account.as_ref().map(|a| a.uid)
+    }
+
+    /// The owner's name for people, escaped.
+    pub fn shown(&self) -> String {
+        crate::text::escape(&self.label)
+    }
+
+    /// How lines may spell this owner: by name, and by uid unless that number is somebody's name
+    /// (newuidmap compares the text first).
+    pub fn spellings(&self, accounts: &Accounts) -> Vec<Vec<u8>> {
+        let mut all = vec![self.label.clone()];
+        if let Some(uid) = self.uid() {
+            let number = uid.to_string().into_bytes();
+            if accounts.by_name(&number).is_none_or(|other| Some(other.uid) == self.uid()) {
+                all.push(number);
+            }
+        }
+        all.dedup();
+        all
+    }
+
+    /// How a new line spells the owner.
+    pub fn written(&self, style: OwnerStyle) -> Vec<u8> {
+        match &self.account {
+            Some(account) if style == OwnerStyle::Uid || !account.name.is_plain() => {
+                account.uid.to_string().into_bytes()
+            }
+            _ => self.label.clone(),
+        }
+    }
+}

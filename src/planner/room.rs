@@ -1,0 +1,67 @@
+//! No free range: what was wanted, what fills the pool, and what would work.
+
+use super::allocate::Allocator;
+use super::request::Want;
+use super::rule::Pool;
+use super::taken::witnesses;
+use crate::error::{Code, Error};
+use crate::policy::CEILING;
+use crate::range::{Count, Kind, Range};
+use crate::text::thousands;
+
+/// The refusal of first-fit.
+pub(super) fn none(allocator: &Allocator<'_>, want: &Want, kind: Kind, count: Count, pool: &Pool) -> Error {
+    let (snapshot, policy) = (allocator.snapshot, allocator.policy);
+    let taken = allocator.taken.set(kind);
+    let free: u64 = taken.gaps(pool.range).map(|gap| gap.count().get()).sum();
+    let largest = taken.gaps(pool.range).map(|gap| gap.count().get()).max().unwrap_or(0);
+    let mut fillers: Vec<(u64, String)> = witnesses(snapshot, policy, kind)
+        .filter_map(|(range, w)| {
+            Some((range.intersection(pool.range)?.count().get(), w.phrase(kind, policy)))
+        })
+        .collect();
+    fillers.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let more = fillers.len().saturating_sub(3);
+    let mut phrases: Vec<String> =
+        fillers.iter().take(3).map(|(ids, by)| format!("{} by {by}", thousands(*ids))).collect();
+    if more > 0 {
+        phrases.push(format!("{} more", thousands(u64::try_from(more).unwrap_or(0))));
+    }
+    if phrases.is_empty() {
+        phrases.push("nothing, it is too small".to_owned());
+    }
+    let what = format!(
+        "no free range of {} subordinate {}s for {}",
+        thousands(count.get()),
+        kind.name(),
+        want.owner.shown()
+    );
+    let why = format!(
+        "of {} ({}) is taken: {}; {} IDs are free, the largest hole has {}",
+        pool.range,
+        pool.place,
+        phrases.join(", "),
+        thousands(free),
+        thousands(largest),
+    );
+    let error = Error::new(Code::NoRoom, what).why(why);
+    match window_that_works(allocator, count) {
+        Some(range) => error.fix(format!(
+            "a pool that would work, for /etc/subidctl/policy.toml: min = {}, max = {}",
+            range.first(),
+            range.last()
+        )),
+        None => error.fix("release ranges that nobody needs: no pool below 2^31 has room"),
+    }
+}
+
+/// A pool below 2^31 with room for this request: the largest hole of both files that is big enough.
+fn window_that_works(allocator: &Allocator<'_>, count: Count) -> Option<Range> {
+    let space = Range::between(65536, CEILING - 1)?;
+    let holes = allocator.taken.joint.gaps(space).filter(|gap| {
+        let fits = gap.first().checked_next_multiple_of(allocator.policy.alignment());
+        fits.and_then(|first| Range::new(crate::range::SubId::new(first), count))
+            .is_some_and(|range| gap.covers(range))
+    });
+    holes.max_by_key(|gap| gap.count())
+}

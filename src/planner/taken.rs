@@ -1,0 +1,153 @@
+//! What is taken, by whom: one list of witnesses from which the sets are made and refusals explained.
+
+use std::collections::HashMap;
+
+use super::reserved::reserved;
+use crate::idfile::Claim;
+use crate::policy::{Declared, Policy, Window};
+use crate::range::{Count, Kind, PerKind, Range, RangeSet};
+use crate::snapshot::{Account, Group, LiveExtent, Released, Snapshot};
+use crate::text::escape;
+
+/// Why an ID is not free.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Witness<'a> {
+    Line(Claim<'a>),
+    Account(&'a Account),
+    PrimaryGroup(&'a Account),
+    Group(&'a Group),
+    Reserved(&'static str),
+    Declared(&'static str, &'a Declared),
+    Ledger(&'a Released),
+    Namespace(LiveExtent),
+}
+
+impl Witness<'_> {
+    /// One phrase for a message, escaped: `bob (/etc/subuid line 1)`.
+    pub(super) fn phrase(&self, kind: Kind, policy: &Policy) -> String {
+        let file = kind.file();
+        match self {
+            Self::Line(c) if c.released => {
+                format!("released by {} (/etc/{file} line {})", escape(c.owner), c.line)
+            }
+            Self::Line(c) => format!("{} (/etc/{file} line {})", escape(c.owner), c.line),
+            Self::Account(a) => format!("uid {} of the account {}", a.uid, a.name),
+            Self::PrimaryGroup(a) => format!("gid {}, the primary group of {}", a.gid, a.name),
+            Self::Group(g) => format!("gid {} of the group {}", g.gid, escape(&g.name)),
+            Self::Reserved(who) => format!("reserved for {who}"),
+            Self::Declared(key, d) => {
+                format!("{key} \"{}\" ({})", escape(d.name.as_bytes()), policy.place(d.line))
+            }
+            Self::Ledger(r) => format!("released by {} (subidctl's ledger)", escape(&r.owner)),
+            Self::Namespace(n) => format!("a running user namespace (pid {})", n.pid),
+        }
+    }
+}
+
+/// Everything that takes IDs of a kind.
+pub(super) fn witnesses<'a>(
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+    kind: Kind,
+) -> impl Iterator<Item = (Range, Witness<'a>)> {
+    let lines = snapshot.files[kind].claims().map(|c| (c.range, Witness::Line(c)));
+    let ledger =
+        snapshot.released.iter().filter(move |r| r.kind == kind).map(|r| (r.range, Witness::Ledger(r)));
+    let namespaces = snapshot.namespaces.extents.iter().filter(move |n| n.kind == kind);
+    let namespaces = namespaces.map(|n| (n.range, Witness::Namespace(*n)));
+    lines.chain(standing(snapshot, policy, kind)).chain(ledger).chain(namespaces)
+}
+
+/// What takes IDs whatever the files say: accounts, groups, reserved and declared ranges.
+pub(super) fn standing<'a>(
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+    kind: Kind,
+) -> impl Iterator<Item = (Range, Witness<'a>)> {
+    let users = snapshot.accounts.users().iter().map(move |a| match kind {
+        Kind::Uid => (Range::single(a.uid.get()), Witness::Account(a)),
+        Kind::Gid => (Range::single(a.gid.get()), Witness::PrimaryGroup(a)),
+    });
+    let groups = snapshot.accounts.groups().iter().filter(move |_| kind == Kind::Gid);
+    let groups = groups.map(|g| (Range::single(g.gid.get()), Witness::Group(g)));
+    let fixed = reserved(kind, &snapshot.login_defs).map(|(range, who)| (range, Witness::Reserved(who)));
+    let reserve = policy.reserve.iter().map(|d| (d.range, Witness::Declared("reserve", d)));
+    let directory = policy.directory.iter().map(|d| (d.range, Witness::Declared("directory", d)));
+    users.chain(groups).chain(fixed).chain(reserve).chain(directory)
+}
+
+/// The taken IDs of both files, kept up to date while a plan is made.
+pub(super) struct Taken<'a> {
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+    /// Taken in each file, windows not counted.
+    sets: PerKind<RangeSet>,
+    /// Taken in either file or part of a window: where first-fit must not go.
+    pub(super) joint: RangeSet,
+    /// The windows' spans.
+    windows: Vec<(Range, &'a Window)>,
+    /// Given in this plan.
+    given: Vec<(Kind, Range, String)>,
+    /// For each count and alignment, below which no free range starts any more.
+    cursors: HashMap<(u64, u32), u32>,
+}
+
+impl<'a> Taken<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy, windows: &'a [Window]) -> Self {
+        let sets: PerKind<RangeSet> =
+            PerKind::from_fn(|kind| witnesses(snapshot, policy, kind).map(|(range, _)| range).collect());
+        let windows: Vec<(Range, &Window)> = windows.iter().filter_map(|w| Some((w.span()?, w))).collect();
+        let joint =
+            sets.uid.iter().chain(sets.gid.iter()).chain(windows.iter().map(|(span, _)| *span)).collect();
+        Self { snapshot, policy, sets, joint, windows, given: Vec::new(), cursors: HashMap::new() }
+    }
+
+    /// Who stands in the way of a range, as a phrase; `None` where it is free.
+    pub(super) fn blocker(&self, kind: Kind, range: Range) -> Option<String> {
+        self.sets[kind].first_overlap(range)?;
+        let planned = self.given.iter().find(|(k, r, _)| *k == kind && r.overlaps(range));
+        let found = witnesses(self.snapshot, self.policy, kind).find(|(taken, _)| taken.overlaps(range));
+        Some(match (found, planned) {
+            (Some((_, witness)), _) => witness.phrase(kind, self.policy),
+            (None, Some((_, _, label))) => format!("{label} in this plan"),
+            (None, None) => "IDs in use".to_owned(),
+        })
+    }
+
+    /// The window that a range meets.
+    pub(super) fn window(&self, range: Range) -> Option<&'a Window> {
+        self.windows.iter().find(|(span, _)| span.overlaps(range)).map(|(_, window)| *window)
+    }
+
+    /// Whether first-fit may give this range in one file.
+    pub(super) fn is_free(&self, kind: Kind, range: Range) -> bool {
+        self.sets[kind].first_overlap(range).is_none() && self.window(range).is_none()
+    }
+
+    /// The lowest start that is free in both files.
+    pub(super) fn first_fit_both(&mut self, pool: Range, count: Count, align: u32) -> Option<Range> {
+        // What is taken only grows, so a later search may begin where an equal one ended.
+        let cursor = self.cursors.get(&(count.get(), align)).copied().unwrap_or(0).max(pool.first());
+        let range = self.joint.first_fit(Range::between(cursor, pool.last())?, count, align)?;
+        self.cursors.insert((count.get(), align), range.first());
+        Some(range)
+    }
+
+    /// The lowest start that is free in one file.
+    pub(super) fn first_fit(&self, kind: Kind, pool: Range, count: Count, align: u32) -> Option<Range> {
+        let spans: RangeSet = self.windows.iter().map(|(span, _)| *span).collect();
+        self.sets[kind].union(&spans).first_fit(pool, count, align)
+    }
+
+    /// Takes a range.
+    pub(super) fn give(&mut self, kind: Kind, range: Range, label: String) {
+        self.sets[kind].insert(range);
+        self.joint.insert(range);
+        self.given.push((kind, range, label));
+    }
+
+    /// What is taken in one file.
+    pub(super) fn set(&self, kind: Kind) -> &RangeSet {
+        &self.sets[kind]
+    }
+}

@@ -1,0 +1,168 @@
+//! Questions about the files as they are: whose is an ID, who owns what, what is free.
+
+use super::rule::Rules;
+use super::taken::{Taken, Witness, witnesses};
+use crate::error::Result;
+use crate::policy::Policy;
+use crate::range::{Kind, PerKind, Range, Uid};
+use crate::snapshot::Snapshot;
+
+/// One range of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// Which file.
+    pub kind: Kind,
+    /// The owner as the line spells it, without `!`.
+    pub owner: Vec<u8>,
+    /// The account's uid, where it is known.
+    pub uid: Option<Uid>,
+    /// The IDs.
+    pub range: Range,
+    /// The line, from 1.
+    pub line: usize,
+    /// Whether it is a released line.
+    pub released: bool,
+    /// Whether all readers take the line alike.
+    pub canonical: bool,
+}
+
+/// All ranges of both files, subuid first, in order of lines.
+pub fn owners(snapshot: &Snapshot) -> impl Iterator<Item = Owned> {
+    Kind::BOTH.into_iter().flat_map(move |kind| {
+        snapshot.files[kind].claims().map(move |claim| Owned {
+            kind,
+            owner: claim.owner.to_vec(),
+            uid: snapshot.accounts.by_owner(claim.owner).map(|a| a.uid),
+            range: claim.range,
+            line: claim.line,
+            released: claim.released,
+            canonical: claim.canonical,
+        })
+    })
+}
+
+/// What first-fit has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Free {
+    /// Free IDs in the pool.
+    pub ids: u64,
+    /// The largest hole.
+    pub largest: Option<Range>,
+}
+
+/// Free space of the pools.
+///
+/// # Errors
+/// As [`super::plan`]: a pool that makes no sense.
+pub fn free(snapshot: &Snapshot, policy: &Policy) -> Result<PerKind<Free>> {
+    let rules = Rules::new(snapshot, policy)?;
+    let taken = Taken::new(snapshot, policy, &rules.windows);
+    let spans: crate::range::RangeSet =
+        rules.windows.iter().filter_map(crate::policy::Window::span).collect();
+    Ok(PerKind::from_fn(|kind| {
+        let set = taken.set(kind).union(&spans);
+        let ids = set.gaps(rules.pools[kind].range).map(|gap| gap.count().get()).sum();
+        let largest =
+            set.gaps(rules.pools[kind].range).max_by_key(|gap| (gap.count(), std::cmp::Reverse(gap.first())));
+        Free { ids, largest }
+    }))
+}
+
+/// One answer to `who`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhoAnswer {
+    /// As a user or as a group ID.
+    pub kind: Kind,
+    /// `range`, `released`, `account`, `group`, `reserved`, `declared`, `window`, `namespace`.
+    pub what: &'static str,
+    /// Whose it is, as bytes.
+    pub owner: Vec<u8>,
+    /// The account's uid, where it is known.
+    pub uid: Option<Uid>,
+    /// The range that the ID lies in.
+    pub range: Range,
+    /// The ID inside the owner's container, as podman maps it.
+    pub inside: Option<u32>,
+    /// Where it is known from, as a phrase, escaped.
+    pub place: String,
+}
+
+/// Everything that is known of an ID.
+///
+/// # Errors
+/// As [`super::plan`].
+pub fn who(snapshot: &Snapshot, policy: &Policy, id: u32) -> Result<Vec<WhoAnswer>> {
+    let rules = Rules::new(snapshot, policy)?;
+    let mut answers = Vec::new();
+    for kind in Kind::BOTH {
+        for (range, witness) in witnesses(snapshot, policy, kind).filter(|(range, _)| range.contains(id)) {
+            answers.push(answer(snapshot, policy, kind, id, range, witness));
+        }
+        for window in rules.windows.iter().filter(|w| w.span().is_some_and(|span| span.contains(id))) {
+            let index = id.checked_sub(window.start).map(|n| u64::from(n) / window.count.get());
+            let uid =
+                index.and_then(|n| u32::try_from(n).ok()).and_then(|n| window.uids.first().checked_add(n));
+            let Some((uid, range)) = uid.and_then(|uid| Some((uid, window.slot(uid)?))) else { continue };
+            let owner = snapshot.accounts.by_uid(Uid::new(uid)).map(|a| a.name.as_bytes().to_vec());
+            let place =
+                if window.line == 0 { snapshot.login_defs.path.clone() } else { policy.place(window.line) };
+            answers.push(WhoAnswer {
+                kind,
+                what: "window",
+                owner: owner.unwrap_or_else(|| uid.to_string().into_bytes()),
+                uid: Some(Uid::new(uid)),
+                range,
+                inside: None,
+                place,
+            });
+        }
+    }
+    Ok(answers)
+}
+
+fn answer(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    kind: Kind,
+    id: u32,
+    range: Range,
+    witness: Witness<'_>,
+) -> WhoAnswer {
+    let (what, owner, uid) = match witness {
+        Witness::Line(c) => {
+            let uid = snapshot.accounts.by_owner(c.owner).map(|a| a.uid);
+            (if c.released { "released" } else { "range" }, c.owner.to_vec(), uid)
+        }
+        Witness::Account(a) => ("account", a.name.as_bytes().to_vec(), Some(a.uid)),
+        Witness::PrimaryGroup(a) => ("primary-group", a.name.as_bytes().to_vec(), Some(a.uid)),
+        Witness::Group(g) => ("group", g.name.clone(), None),
+        Witness::Reserved(name) => ("reserved", name.as_bytes().to_vec(), None),
+        Witness::Declared(_, d) => ("declared", d.name.as_bytes().to_vec(), None),
+        Witness::Ledger(r) => ("released", r.owner.clone(), r.uid),
+        Witness::Namespace(n) => ("namespace", format!("pid {}", n.pid).into_bytes(), None),
+    };
+    let inside = match witness {
+        Witness::Line(c) if !c.released => inside(snapshot, kind, c.owner, id),
+        _ => None,
+    };
+    WhoAnswer { kind, what, owner, uid, range, inside, place: witness.phrase(kind, policy) }
+}
+
+/// The ID inside, in the map that podman would make of all lines of the owner.
+fn inside(snapshot: &Snapshot, kind: Kind, owner: &[u8], id: u32) -> Option<u32> {
+    let account = snapshot.accounts.by_owner(owner).cloned();
+    let spellings = match account {
+        Some(account) => super::Owner::account(account).spellings(&snapshot.accounts),
+        None => vec![owner.to_vec()],
+    };
+    let mut inside = 1u64;
+    for claim in
+        snapshot.files[kind].claims().filter(|c| !c.released && spellings.iter().any(|s| s == c.owner))
+    {
+        if let Some(offset) = id.checked_sub(claim.range.first()).filter(|_| claim.range.contains(id)) {
+            return u32::try_from(inside.checked_add(u64::from(offset))?).ok();
+        }
+        inside = inside.checked_add(claim.range.count().get())?;
+    }
+    None
+}
