@@ -1,6 +1,6 @@
 //! The facts that a plan or a finding is made from, frozen: plain data, read once by `host`.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::idfile::{Claim, Digest, Document};
 use crate::idmap::Extent;
@@ -68,7 +68,8 @@ pub struct Facts {
     pub passwd: Option<Digest>,
     /// `/etc/group`.
     pub group: Option<Digest>,
-    /// `/etc/login.defs`, or the one that stands in for it.
+    /// `/etc/login.defs`, or the one that stands in for it; of both, one after the other, where both are
+    /// there.
     pub login_defs: Option<Digest>,
     /// `/etc/nsswitch.conf`.
     pub nsswitch: Option<Digest>,
@@ -120,6 +121,10 @@ pub struct Accounts {
     groups: Vec<Group>,
     by_name: HashMap<Login, usize>,
     by_uid: HashMap<Uid, usize>,
+    known_groups: HashSet<(Gid, Vec<u8>)>,
+    /// IDs of accounts and groups whose names no [`Login`] can hold: nobody can ask for them by name, and
+    /// their IDs are as taken as any other's.
+    pub nameless: PerKind<BTreeSet<u32>>,
     /// Name-service look-ups: what was asked and what went unanswered.
     pub lookups: Lookups,
 }
@@ -142,7 +147,9 @@ impl Accounts {
         for user in users {
             accounts.add_user(user);
         }
-        accounts.groups = groups;
+        for group in groups {
+            accounts.add_group(group);
+        }
         accounts
     }
 
@@ -159,7 +166,7 @@ impl Accounts {
 
     /// Adds a group that a look-up found; one already known by gid and name is not added again.
     pub fn add_group(&mut self, group: Group) {
-        if !self.groups.iter().any(|g| g.gid == group.gid && g.name == group.name) {
+        if self.known_groups.insert((group.gid, group.name.clone())) {
             self.groups.push(group);
         }
     }
@@ -172,6 +179,18 @@ impl Accounts {
     /// All groups, files first.
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// Every ID of this kind that belongs to an account or a group, in no order and not once each: uids,
+    /// or the gids of groups and primary groups.
+    pub fn ids(&self, kind: Kind) -> impl Iterator<Item = u32> + '_ {
+        let groups = if kind == Kind::Gid { self.groups.as_slice() } else { &[] };
+        let of_user = move |user: &Account| match kind {
+            Kind::Uid => user.uid.get(),
+            Kind::Gid => user.gid.get(),
+        };
+        let named = self.users.iter().map(of_user).chain(groups.iter().map(|group| group.gid.get()));
+        named.chain(self.nameless[kind].iter().copied())
     }
 
     /// The account with exactly this name.
@@ -199,13 +218,21 @@ pub struct LoginDefs {
     pub path: String,
     /// Key → value's text and line number (from 1). Of several lines the last counts, as for shadow.
     pub values: HashMap<String, (String, usize)>,
+    /// The distribution's file (`/usr/etc/login.defs`), whose values count where this file has none.
+    pub vendor: Option<Box<Self>>,
 }
 
 impl LoginDefs {
+    /// A key's value and where it stands.
+    fn value(&self, key: &str) -> Option<(&str, &str, usize)> {
+        let own = self.values.get(key).map(|(text, line)| (text.as_str(), self.path.as_str(), *line));
+        own.or_else(|| self.vendor.as_ref()?.value(key))
+    }
+
     /// The number of a key, as shadow reads it: decimal, hexadecimal or octal. `None` where the key is
     /// absent or not a number.
     pub fn number(&self, key: &str) -> Option<u64> {
-        let text = self.values.get(key)?.0.as_str();
+        let (text, _, _) = self.value(key)?;
         let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
             Some(hex) => (hex, 16),
             None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
@@ -216,13 +243,13 @@ impl LoginDefs {
 
     /// Whether a switch says yes, as shadow reads it (`getdef_bool`: case is ignored).
     pub fn yes(&self, key: &str) -> bool {
-        self.values.get(key).is_some_and(|(value, _)| value.eq_ignore_ascii_case("yes"))
+        self.value(key).is_some_and(|(value, _, _)| value.eq_ignore_ascii_case("yes"))
     }
 
     /// `/etc/login.defs line 7`, or the built-in default's name.
     pub fn place(&self, key: &str) -> String {
-        match self.values.get(key) {
-            Some((_, line)) => format!("{} line {line}", self.path),
+        match self.value(key) {
+            Some((_, path, line)) => format!("{path} line {line}"),
             None => "shadow's default".to_owned(),
         }
     }

@@ -1,6 +1,17 @@
 //! The system as it is: every path under a root, files, accounts, settings, running namespaces. Reads
 //! only. Missing is not the same as unreadable, and no error becomes a default.
 
+mod collect;
+mod follow;
+mod login_defs;
+mod namespaces;
+mod nsswitch;
+mod passwd;
 mod root;
 
+pub use collect::{reread, snapshot};
+pub use follow::read_following;
+pub use login_defs::parse_login_defs;
+pub use nsswitch::parse_nsswitch;
+pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};

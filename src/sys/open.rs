@@ -14,7 +14,9 @@ use nix::sys::stat::Mode;
 /// # Errors
 /// `ELOOP` for a symbolic link anywhere, `EXDEV` for a way out, and whatever open gives.
 pub fn open_beneath(dir: BorrowedFd<'_>, path: &Path, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    // openat2 takes no further flags beside O_PATH.
+    let quiet = if flags.contains(OFlag::O_PATH) { OFlag::empty() } else { OFlag::O_NOCTTY };
+    let flags = flags | OFlag::O_CLOEXEC | quiet;
     let beneath =
         ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     // openat2 refuses a mode without a file to create.
@@ -66,6 +68,10 @@ mod tests {
             assert_eq!(open("etc/link").unwrap_err(), Errno::ELOOP);
             assert_eq!(open("../x").unwrap_err(), Errno::EXDEV);
             assert_eq!(open("none/x").unwrap_err(), Errno::ENOENT);
+        }
+        let link = OFlag::O_PATH | OFlag::O_NOFOLLOW;
+        for open in [open_beneath, one_by_one] {
+            assert!(open(dir.as_fd(), Path::new("etc/link"), link, Mode::empty()).is_ok(), "the link itself");
         }
     }
 }
