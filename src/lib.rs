@@ -14,5 +14,12 @@ pub mod idmap;
 pub mod proof;
 pub mod snapshot;
 
-pub mod host;
+pub mod findings;
+
+pub mod report;
+
 pub mod sys;
+
+pub mod host;
+
+pub mod container;

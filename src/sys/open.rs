@@ -14,7 +14,9 @@ use nix::sys::stat::Mode;
 /// # Errors
 /// `ELOOP` for a symbolic link anywhere, `EXDEV` for a way out, and whatever open gives.
 pub fn open_beneath(dir: BorrowedFd<'_>, path: &Path, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    // openat2 refuses with O_PATH every flag that open ignores there.
+    let no_tty = if flags.contains(OFlag::O_PATH) { OFlag::empty() } else { OFlag::O_NOCTTY };
+    let flags = flags | OFlag::O_CLOEXEC | no_tty;
     let beneath =
         ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     // openat2 refuses a mode without a file to create.
