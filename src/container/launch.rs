@@ -27,7 +27,7 @@ pub(super) const PROTOCOL_FD: i32 = 3;
 /// The descriptor of the program while it is being executed.
 const PROGRAM_FD: i32 = 4;
 
-/// `MFD_EXEC` (memfd_create(2), Linux 6.3).
+/// `MFD_EXEC` (`memfd_create(2)`, Linux 6.3).
 const MFD_EXEC: u32 = 0x10;
 
 /// Exit code of a worker that could not begin; what went wrong is told on the channel.

@@ -27,7 +27,8 @@ pub(super) struct Terminal {
     slave: Option<OwnedFd>,
     /// Copies of our standard input, output and error.
     own: [OwnedFd; 3],
-    is_terminal: [bool; 3],
+    /// Which of them are terminals.
+    ttys: [bool; 3],
     saved: Option<Termios>,
     signals: Option<(SignalFd, SigSet)>,
 }
@@ -37,8 +38,8 @@ impl Terminal {
     /// terminal, so that there is nothing to protect.
     pub(super) fn for_user(uid: Uid) -> nix::Result<Option<Self>> {
         let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-        let is_terminal = [stdin.is_terminal(), stdout.is_terminal(), stderr.is_terminal()];
-        if !is_terminal.contains(&true) {
+        let ttys = [stdin.is_terminal(), stdout.is_terminal(), stderr.is_terminal()];
+        if !ttys.contains(&true) {
             return Ok(None);
         }
         let copy = |fd: BorrowedFd<'_>| sys::dup_from(fd, 3);
@@ -50,7 +51,7 @@ impl Terminal {
         fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
         let slave = sys::peer(master.as_fd())?;
         fchown(&slave, Some(nix::unistd::Uid::from_raw(uid.get())), None)?;
-        let terminal = Self { master, slave: Some(slave), own, is_terminal, saved: None, signals: None };
+        let terminal = Self { master, slave: Some(slave), own, ttys, saved: None, signals: None };
         terminal.copy_size();
         Ok(Some(terminal))
     }
@@ -58,13 +59,13 @@ impl Terminal {
     /// What the worker gets: the new terminal in place of each that is root's, and files and pipes as they are.
     pub(super) fn stdio(&self) -> [BorrowedFd<'_>; 3] {
         let slave = self.slave.as_ref().map(AsFd::as_fd);
-        let choose = |i: usize| slave.filter(|_| self.is_terminal[i]).unwrap_or(self.own[i].as_fd());
+        let choose = |i: usize| slave.filter(|_| self.ttys[i]).unwrap_or(self.own[i].as_fd());
         [choose(0), choose(1), choose(2)]
     }
 
     /// Whether CMD's standard input is the new terminal.
     pub(super) fn is_input(&self) -> bool {
-        self.is_terminal[0]
+        self.ttys[0]
     }
 
     /// From now on keys go to CMD: root's terminal becomes raw, until this value is dropped.
@@ -148,7 +149,7 @@ impl Terminal {
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
             Err(errno) => Err(errno),
             Ok(n) => {
-                let to = [1, 2, 0].into_iter().find(|i| self.is_terminal[*i]).unwrap_or(1);
+                let to = [1, 2, 0].into_iter().find(|i| self.ttys[*i]).unwrap_or(1);
                 write_all(self.own[to].as_fd(), chunk.get(..n).unwrap_or_default())?;
                 Ok(true)
             }
@@ -172,7 +173,7 @@ impl Terminal {
     }
 
     fn copy_size(&self) {
-        let from = self.own.iter().zip(self.is_terminal).find(|(_, is)| *is);
+        let from = self.own.iter().zip(self.ttys).find(|(_, is)| *is);
         if let Some(size) = from.and_then(|(fd, _)| sys::size(fd.as_fd()).ok()) {
             // A terminal without a size is a terminal still.
             let _ = sys::set_size(self.master.as_fd(), &size);

@@ -153,7 +153,7 @@ fn listen(heard: &mut PipeReader, words: &mut Vec<u8>, deadline: Instant) -> nix
         match heard.read(&mut chunk) {
             Ok(0) => return Ok(()),
             Ok(n) if words.len() < LONGEST_WORDS => {
-                words.extend_from_slice(chunk.get(..n).unwrap_or_default())
+                words.extend_from_slice(chunk.get(..n).unwrap_or_default());
             }
             Ok(_) => {}
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}

@@ -51,7 +51,10 @@ pub(super) static ENTRIES: &[Entry] = &[
     },
 ];
 
-fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind) -> Option<(String, String, String)>) -> Vec<Seen> {
+/// Message, evidence and fix.
+type Texts = (String, String, String);
+
+fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind) -> Option<Texts>) -> Vec<Seen> {
     let seen = |kind: Kind| {
         let (message, evidence, fix) = find(facts, kind)?;
         Some(Seen { file: Some(format!("/etc/{}", kind.file())), message, evidence, fix })
@@ -70,7 +73,7 @@ fn own(facts: &Facts<'_>, kind: Kind) -> u32 {
     }
 }
 
-fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
+fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     facts.ranges[kind].is_empty().then(|| {
         (
             format!("{} has no subordinate {}s", facts.user, kind.name()),
@@ -80,7 +83,7 @@ fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
     })
 }
 
-fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
+fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     let id = own(facts, kind);
     let range = facts.ranges[kind].iter().find(|range| range.contains(id))?;
     let name = kind.name();
@@ -91,7 +94,7 @@ fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
     ))
 }
 
-fn overlap(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
+fn overlap(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     let ranges = facts.ranges[kind];
     let (first, second) = ranges
         .iter()
@@ -104,7 +107,7 @@ fn overlap(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
     ))
 }
 
-fn too_long(facts: &Facts<'_>, kind: Kind) -> Option<(String, String, String)> {
+fn too_long(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     let ranges = facts.ranges[kind];
     let map = podman(own(facts, kind), ranges)?;
     let bytes = text_len(&map);
