@@ -14,5 +14,7 @@ pub mod idmap;
 pub mod proof;
 pub mod snapshot;
 
+pub mod state;
+
 pub mod host;
 pub mod sys;
