@@ -16,5 +16,6 @@ pub mod snapshot;
 
 pub mod state;
 
+pub mod commit;
 pub mod host;
 pub mod sys;

@@ -63,8 +63,14 @@ impl Journal {
         if Digest::parse(digest) != Some(Digest::of(body.as_bytes())) {
             return Err(damaged("its checksum does not match"));
         }
-        serde_json::from_str(body)
-            .map_err(|e| StateError::Damaged(crate::text::escape(e.to_string().as_bytes())))
+        let journal: Self = serde_json::from_str(body)
+            .map_err(|e| StateError::Damaged(crate::text::escape(e.to_string().as_bytes())))?;
+        // The name becomes a file's name, and a tree below --root may hold a journal from anywhere.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if !journal.entry.transaction.bytes().all(plain) {
+            return Err(damaged("its transaction has no proper name"));
+        }
+        Ok(journal)
     }
 }
 

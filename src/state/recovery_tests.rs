@@ -2,8 +2,8 @@ use super::*;
 use crate::state::{HistoryEntry, Record, Touched};
 use proptest::prelude::*;
 
-fn doc(text: &str) -> Option<Document> {
-    Some(Document::new(text.as_bytes().to_vec()))
+fn plain(text: &str) -> Document {
+    Document::new(text.as_bytes().to_vec())
 }
 
 fn edit(line: usize, old: Option<&str>, new: Option<&str>) -> LineEdit {
@@ -13,7 +13,7 @@ fn edit(line: usize, old: Option<&str>, new: Option<&str>) -> LineEdit {
 
 /// The journal of the same edits on the same text in both files, and the text after them.
 fn journal(before: &str, edits: &[LineEdit]) -> (Journal, String) {
-    let before = doc(before).unwrap();
+    let before = plain(before);
     let after = before.edited(edits).unwrap();
     let touched = Touched { before: Some(before.digest()), after: after.digest(), edits: edits.to_vec() };
     let entry = HistoryEntry {
@@ -33,7 +33,7 @@ fn journal(before: &str, edits: &[LineEdit]) -> (Journal, String) {
 /// Verdict and both texts.
 fn run(journal: &Journal, uid: &str, gid: &str) -> (Verdict, String, String) {
     let (docs, decision) =
-        after_recovery(journal, &PerKind { uid: doc(uid), gid: doc(gid) }, &mut no_overlap);
+        after_recovery(journal, &PerKind { uid: Some(plain(uid)), gid: Some(plain(gid)) }, &mut no_overlap);
     let text = |d: &Option<Document>| String::from_utf8(d.as_ref().unwrap().as_bytes().to_vec()).unwrap();
     (decision.verdict, text(&docs.uid), text(&docs.gid))
 }
@@ -95,7 +95,7 @@ fn a_line_that_stands_twice_tells_nothing() {
 #[test]
 fn a_missing_file_is_not_made_without_a_reason() {
     let (journal, after) = journal(BEFORE, &[edit(2, Some("bob:100000:65536"), None)]);
-    let present = PerKind { uid: doc(&after), gid: None };
+    let present = PerKind { uid: Some(plain(&after)), gid: None };
     let (docs, decision) = after_recovery(&journal, &present, &mut no_overlap);
     assert_eq!((decision.verdict, docs.gid), (Verdict::Reapply, None));
 }
@@ -114,7 +114,7 @@ proptest! {
         let mut foreign = Vec::new();
         for (n, (side, slot)) in extra.into_iter().enumerate() {
             let line = format!("f{n}:{}:65536", 100_000 + 65536 * slot);
-            texts[side].push_str(&format!("{line}\n"));
+            texts[side].extend([&line[..], "\n"]);
             foreign.push((side, line));
         }
         let (verdict, uid, gid) = run(&journal, &texts[0], &texts[1]);
@@ -125,7 +125,7 @@ proptest! {
         }
         let ours = result.each_ref().map(|t| t.lines().any(|l| l == ZED));
         prop_assert_eq!(ours[0], ours[1]);
-        let docs = PerKind { uid: doc(&result[0]), gid: doc(&result[1]) };
+        let docs = PerKind { uid: Some(plain(&result[0])), gid: Some(plain(&result[1])) };
         if ours[0] && verdict != Verdict::RollForward {
             let ours = PerKind::from_fn(|_| vec![ZED.as_bytes().to_vec()]);
             prop_assert!(no_overlap(&docs, &ours).is_ok());

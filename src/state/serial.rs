@@ -55,6 +55,7 @@ pub(super) mod lines {
 }
 
 /// `#[serde(with = "range")]`: a range as `"START:COUNT"`.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands a reference to the field
 pub(super) mod range {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::range::Range;
