@@ -122,3 +122,6 @@ pub enum Outcome {
     /// The plan is not the same on the files as they are now; nothing was changed.
     Differs,
 }
+
+#[cfg(test)]
+mod tests;

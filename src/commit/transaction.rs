@@ -71,7 +71,8 @@ pub fn commit(
 
 /// Whether an unfinished change may be there: anything but a clear no.
 pub(super) fn pending(root: &Root) -> bool {
-    root.open(records::JOURNAL, OFlag::O_PATH, Mode::empty()).err() != Some(Errno::ENOENT)
+    root.open(records::JOURNAL, OFlag::O_RDONLY | OFlag::O_NONBLOCK, Mode::empty()).err()
+        != Some(Errno::ENOENT)
 }
 
 enum Done {
