@@ -32,12 +32,11 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         if let Err(error) = context.refuse_directory() {
             return super::directory_host(&error, args.selection.skip_directory_hosts, output);
         }
-        let (request, plan) = match &args.plan {
-            Some(path) => (None, saved::load(&mut context, path)?),
-            None => {
-                let (request, plan) = planning::make(&mut context, &args.selection)?;
-                (Some(request), plan)
-            }
+        let (request, plan) = if let Some(path) = &args.plan {
+            (None, saved::load(&mut context, path)?)
+        } else {
+            let (request, plan) = planning::make(&mut context, &args.selection)?;
+            (Some(request), plan)
         };
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, output)?;
@@ -63,9 +62,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 }
 
 fn busy(args: &Args) -> Error {
-    Error::new(Code::Busy, "the files changed each time before the plan could be committed; nothing was changed")
-        .why(format!("within {} s every plan was out of date", args.lock_timeout.as_secs()))
-        .fix("wait until the other programs are done, or give a longer --lock-timeout")
+    Error::new(
+        Code::Busy,
+        "the files changed each time before the plan could be committed; nothing was changed",
+    )
+    .why(format!("within {} s every plan was out of date", args.lock_timeout.as_secs()))
+    .fix("wait until the other programs are done, or give a longer --lock-timeout")
 }
 
 /// One attempt under the locks.
@@ -83,9 +85,9 @@ fn attempt(
     };
     let mut judge = state::judge(context);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
-    let checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
+    let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
     let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
-    commit::commit(&context.root, &context.snapshot, &change, checks, &options)
+    commit::commit(&context.root, &context.snapshot, &change, &mut checks, &options)
 }
 
 /// Plans again on what was read under the locks.
@@ -132,7 +134,8 @@ fn change(snapshot: &Snapshot, plan: &Plan) -> Change {
         before: snapshot.files[kind].digest,
         edits: plan.files[kind].edits.clone(),
     });
-    let mut owners: Vec<String> = plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
+    let mut owners: Vec<String> =
+        plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
     owners.dedup();
     let record = Record { command: "apply".to_owned(), owners, claim: state::sudo_claim() };
     Change { files, ledger: notes(snapshot, plan), record }

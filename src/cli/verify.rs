@@ -1,7 +1,6 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use super::args::{Global, Verify as Args};
 use super::facts::Context;
@@ -96,7 +95,8 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
         return container::run(&spec, &machine);
     }
     // With --json stdout carries one document, so CMD's output goes to stderr.
-    let failed = |what: &'static str| move |errno: nix::errno::Errno| Error::new(Code::System, what).why(errno.desc());
+    let failed =
+        |what: &'static str| move |errno: nix::errno::Errno| Error::new(Code::System, what).why(errno.desc());
     let saved = nix::unistd::dup(std::io::stdout()).map_err(failed("cannot keep stdout"))?;
     let _ = std::io::stdout().flush();
     nix::unistd::dup2_stdout(std::io::stderr()).map_err(failed("cannot redirect stdout"))?;
@@ -117,9 +117,4 @@ fn ranges(snapshot: &Snapshot, account: &Account) -> PerKind<Vec<Range>> {
             .map(|c| c.range)
             .collect()
     })
-}
-
-/// The hidden command: the side of the container that runs as the user.
-pub(super) fn worker() -> ExitCode {
-    container::worker_main()
 }

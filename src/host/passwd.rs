@@ -29,11 +29,13 @@ pub fn parse_passwd(bytes: &[u8]) -> Parsed<Account> {
         let (Some(uid), Some(gid)) = (fields.nth(1).and_then(id), fields.next().and_then(id)) else {
             continue;
         };
-        // Past the comment and the home folder; glibc takes a line that ends earlier.
-        let shell = fields.nth(2).unwrap_or_default().to_vec();
+        // Past the comment; glibc takes a line that ends earlier.
+        let home = fields.nth(1).unwrap_or_default().to_vec();
+        let shell = fields.next().unwrap_or_default().to_vec();
         if let Some(name) = Login::new(name) {
             let source = Source::File(number);
-            parsed.entries.push(Account { name, uid: Uid::new(uid), gid: Gid::new(gid), shell, source });
+            let (uid, gid) = (Uid::new(uid), Gid::new(gid));
+            parsed.entries.push(Account { name, uid, gid, home, shell, source });
         } else {
             parsed.nameless.uid.insert(uid);
             parsed.nameless.gid.insert(gid);
