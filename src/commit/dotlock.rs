@@ -1,7 +1,8 @@
 //! `/etc/subuid.lock` and `/etc/subgid.lock` as shadow has them (lib/commonio.c, `do_lock_file`): a file
 //! that holds the pid in decimal and one NUL, and exists only while the lock is held.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -21,7 +22,7 @@ const SLACK: Duration = Duration::from_secs(2);
 pub(super) struct Dotlock {
     name: &'static str,
     /// Held open, so that its inode cannot be given to another file.
-    file: OwnedFd,
+    file: File,
 }
 
 /// What an attempt at a lock gave.
@@ -78,13 +79,13 @@ impl Dotlock {
 }
 
 /// Whether the name still means this file.
-fn same(etc: &Folder, name: &str, file: &OwnedFd) -> nix::Result<bool> {
+fn same(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<bool> {
     let ours = fstat(file)?;
     Ok(etc.stat(name)?.is_some_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)))
 }
 
-fn holder(etc: &Folder, name: &str, file: &OwnedFd) -> nix::Result<Holder> {
-    let stat = fstat(file)?;
+fn holder(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Holder> {
+    let stat = fstat(&file)?;
     let path = shown(etc, name);
     let age = age(&stat);
     let since = format!("{} s old", age.as_secs());
@@ -92,7 +93,7 @@ fn holder(etc: &Folder, name: &str, file: &OwnedFd) -> nix::Result<Holder> {
         return Ok(Holder::Unsure(format!("{path} is not a regular file")));
     }
     let mut content = [0; 32];
-    let len = crate::sys::retry(|| nix::unistd::read(file, &mut content))?;
+    let len = crate::sys::retry(|| nix::unistd::read(&file, &mut content))?;
     let content = content.get(..len).unwrap_or_default();
     if content.is_empty() {
         return Ok(Holder::Unsure(format!("{path} is empty and {since}; shadow never takes it over")));

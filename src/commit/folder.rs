@@ -103,7 +103,7 @@ impl Folder {
         self.remove(name).map_err(failed)?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mode = Mode::from_bits_truncate(0o600);
-        let file = retry(|| openat(&self.dir, name, flags, mode)).map_err(failed)?;
+        let file = File::from(retry(|| openat(&self.dir, name, flags, mode)).map_err(failed)?);
         let made = fill(&file, bytes)
             .and_then(|()| dress(&file, like))
             .and_then(|()| retry(|| fsync(&file)))
@@ -120,12 +120,13 @@ impl Folder {
     ///
     /// # Errors
     /// `EEXIST` where the name is taken.
-    pub(super) fn appear(&self, name: &str, temp: &str, bytes: &[u8], mode: u32) -> nix::Result<OwnedFd> {
+    pub(super) fn appear(&self, name: &str, temp: &str, bytes: &[u8], mode: u32) -> nix::Result<File> {
         let like = Like::mode(mode);
         let owner = Mode::from_bits_truncate(0o600);
         let write = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         match retry(|| openat(&self.dir, ".", write | OFlag::O_TMPFILE, owner)) {
             Ok(file) => {
+                let file = File::from(file);
                 fill(&file, bytes)
                     .and_then(|()| dress(&file, &like))
                     .and_then(|()| retry(|| fsync(&file)))?;
@@ -141,7 +142,7 @@ impl Folder {
         }
         self.remove(temp)?;
         let flags = write | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
-        let file = retry(|| openat(&self.dir, temp, flags, owner))?;
+        let file = File::from(retry(|| openat(&self.dir, temp, flags, owner))?);
         let linked = fill(&file, bytes)
             .and_then(|()| dress(&file, &like))
             .and_then(|()| retry(|| fsync(&file)))
@@ -152,7 +153,7 @@ impl Folder {
 }
 
 /// Writes all bytes, their space reserved first.
-fn fill(file: &OwnedFd, bytes: &[u8]) -> nix::Result<()> {
+fn fill(file: &File, bytes: &[u8]) -> nix::Result<()> {
     let len = i64::try_from(bytes.len()).map_err(|_| Errno::EFBIG)?;
     if len > 0 {
         match retry(|| fallocate(file, FallocateFlags::empty(), 0, len)) {
@@ -161,12 +162,12 @@ fn fill(file: &OwnedFd, bytes: &[u8]) -> nix::Result<()> {
         }
     }
     // write_all repeats what a signal interrupted.
-    let mut file = File::from(file.try_clone().map_err(|e| errno(&e))?);
+    let mut file = file;
     file.write_all(bytes).map_err(|e| errno(&e))
 }
 
 /// Owner first, since it may take mode bits away; the mode last, since an ACL sets its group bits.
-fn dress(file: &OwnedFd, like: &Like) -> nix::Result<()> {
+fn dress(file: &File, like: &Like) -> nix::Result<()> {
     let stat = fstat(file)?;
     if let Some((uid, gid)) = like.owner.filter(|owner| *owner != (stat.st_uid, stat.st_gid)) {
         retry(|| fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))))?;

@@ -114,6 +114,8 @@ fn finish(
     if completes {
         let entry = HistoryEntry { recovered: true, ..journal.entry.clone() };
         work.store.finish(&entry).map_err(unconfirmed)?;
+    } else {
+        work.store.discard();
     }
     remove_temps(work)?;
     work.end()

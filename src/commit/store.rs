@@ -107,11 +107,10 @@ impl Store {
         }
     }
 
-    /// Forgets what [`Store::prepare`] made.
+    /// Removes what [`Store::prepare`] made, here or in a process that was killed.
     pub(super) fn discard(&mut self) {
-        if let Some(open) = &mut self.open
-            && open.next.take().is_some()
-        {
+        if let Some(open) = &mut self.open {
+            open.next = None;
             // A name that stays is replaced by the next commit.
             let _ = open.state.remove(LEDGER_TEMP);
         }
