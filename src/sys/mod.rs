@@ -24,7 +24,8 @@ pub use nss::{
 pub use open::open_beneath;
 pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
 pub use process::{
-    Ignored, close, close_from, default_action, dup_from, exit, ignore, inherited_fd, install_fd, spawn,
+    Ignored, close, close_from, default_action, die_with_writer, dup_from, exit, ignore, inherited_fd,
+    install_fd, spawn,
 };
 pub use socket::{Received, receive};
 pub use stat::{mount_ignores_setuid, owner, xattr};
