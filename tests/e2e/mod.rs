@@ -1,0 +1,4 @@
+//! The end-to-end tests, by command.
+
+mod engine;
+mod sandbox;
