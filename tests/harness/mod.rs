@@ -8,7 +8,7 @@ mod terminal;
 mod trace;
 
 pub(crate) use output::Output;
-pub(crate) use sandbox::{Sandbox, Session};
+pub(crate) use sandbox::Sandbox;
 pub(crate) use skip::{missing, skipped};
 pub(crate) use snapshot::{assert_shown, masked};
 pub(crate) use terminal::Terminal;

@@ -14,8 +14,8 @@ layer() { # LOWER TARGET
     mount -t overlay -o "lowerdir=$1,upperdir=$upper/upper,workdir=$upper/work" overlay "$2"
 }
 
-# Both may lie in folders that are about to be covered, or that only root can enter.
-layer /usr/local/bin /usr/local/bin
+# The program and the tree may lie in a folder that is about to be covered, or that only root can enter.
+layer /usr /usr
 touch /usr/local/bin/subidctl
 mount --bind "$binary" /usr/local/bin/subidctl
 mount -o remount,bind,ro /usr/local/bin/subidctl
@@ -23,7 +23,7 @@ if [ -n "$tree" ]; then
     layer "$tree" /srv
 fi
 
-for folder in /etc /home /var; do
+for folder in /etc /home /root /var; do
     layer "$folder" "$folder"
 done
 umount --lazy /mnt

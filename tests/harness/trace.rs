@@ -39,8 +39,8 @@ impl Trace {
             .collect()
     }
 
-    /// All calls.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// All calls in order.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 }
