@@ -9,7 +9,7 @@ pub const MAX_EXTENTS: usize = 340;
 pub const PAGE: usize = 4096;
 
 /// `count` IDs from `inside` in the namespace are those from `outside` in its parent. In JSON an array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(from = "(u32, u32, u64)", into = "(u32, u32, u64)")]
 pub struct Extent {
     /// First ID inside.

@@ -18,5 +18,7 @@ pub mod policy;
 
 pub mod planner;
 
+pub mod report;
+
 pub mod host;
 pub mod sys;

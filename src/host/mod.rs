@@ -1,7 +1,9 @@
 //! The system as it is: every path under a root, files, accounts, settings, running namespaces. Reads
 //! only. Missing is not the same as unreadable, and no error becomes a default.
 
+mod accounts;
 mod collect;
+mod directory;
 mod follow;
 mod login_defs;
 mod namespaces;
@@ -9,7 +11,9 @@ mod nsswitch;
 mod passwd;
 mod root;
 
+pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot};
+pub use directory::{enumerate, probe};
 pub use follow::read_following;
 pub use login_defs::parse_login_defs;
 pub use nsswitch::parse_nsswitch;

@@ -35,6 +35,16 @@ pub(super) fn names_directory(nsswitch: &Nsswitch, includes: bool) -> bool {
     sources.any(|source| !LOCAL.contains(&source.as_str()) || (source == "compat" && includes))
 }
 
+/// The same sources for this process's own look-ups: local ones first, and from a directory that does not
+/// answer no way on to another source, whose 'not found' would stand for an answer.
+pub(super) fn honest(sources: &[String]) -> String {
+    let (local, directories): (Vec<&String>, Vec<&String>) =
+        sources.iter().partition(|source| LOCAL.contains(&source.as_str()));
+    let local = local.into_iter().cloned();
+    let directories = directories.into_iter().map(|name| format!("{name} [UNAVAIL=return TRYAGAIN=return]"));
+    local.chain(directories).collect::<Vec<_>>().join(" ")
+}
+
 /// A database's sources. Of several lines glibc takes the last one since 2.34 and the first one before: all
 /// their sources count here, since asking too many is the safe side.
 fn service(bytes: &[u8], database: &[u8]) -> Service {
@@ -141,6 +151,13 @@ mod tests {
         ] {
             assert_eq!(names_directory(&parsed(text), includes), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_directory_without_an_answer_is_asked_last_and_ends_the_search() {
+        let sources = ["sss", "files", "ldap", "systemd"].map(str::to_owned);
+        let stop = "[UNAVAIL=return TRYAGAIN=return]";
+        assert_eq!(honest(&sources), format!("files systemd sss {stop} ldap {stop}"));
     }
 
     #[test]

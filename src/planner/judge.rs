@@ -66,7 +66,10 @@ fn judge(snapshot: &Snapshot, policy: &Policy, request: &Request, kind: Kind, al
                 let by = standing(snapshot, policy, kind).find(|(taken, _)| taken.overlaps(range));
                 by.map(|(_, witness)| {
                     let id = match witness {
-                        Witness::Account(_) | Witness::PrimaryGroup(_) | Witness::Group(_) => "holds-account",
+                        Witness::Account(_)
+                        | Witness::PrimaryGroup(_)
+                        | Witness::Group(_)
+                        | Witness::Nameless(_) => "holds-account",
                         Witness::Declared(..) => "in-declared-range",
                         _ => "in-reserved-range",
                     };

@@ -16,6 +16,7 @@ pub(super) enum Witness<'a> {
     Account(&'a Account),
     PrimaryGroup(&'a Account),
     Group(&'a Group),
+    Nameless(u32),
     Reserved(&'static str),
     Declared(&'static str, &'a Declared),
     Ledger(&'a Released),
@@ -34,6 +35,7 @@ impl Witness<'_> {
             Self::Account(a) => format!("uid {} of the account {}", a.uid, a.name),
             Self::PrimaryGroup(a) => format!("gid {}, the primary group of {}", a.gid, a.name),
             Self::Group(g) => format!("gid {} of the group {}", g.gid, escape(&g.name)),
+            Self::Nameless(id) => format!("{} {id} of an account or group with an odd name", kind.name()),
             Self::Reserved(who) => format!("reserved for {who}"),
             Self::Declared(key, d) => {
                 format!("{key} \"{}\" ({})", escape(d.name.as_bytes()), policy.place(d.line))
@@ -70,10 +72,12 @@ pub(super) fn standing<'a>(
     });
     let groups = snapshot.accounts.groups().iter().filter(move |_| kind == Kind::Gid);
     let groups = groups.map(|g| (Range::single(g.gid.get()), Witness::Group(g)));
+    let nameless = snapshot.accounts.nameless[kind].iter();
+    let nameless = nameless.map(|id| (Range::single(*id), Witness::Nameless(*id)));
     let fixed = reserved(kind, &snapshot.login_defs).map(|(range, who)| (range, Witness::Reserved(who)));
     let reserve = policy.reserve.iter().map(|d| (d.range, Witness::Declared("reserve", d)));
     let directory = policy.directory.iter().map(|d| (d.range, Witness::Declared("directory", d)));
-    users.chain(groups).chain(fixed).chain(reserve).chain(directory)
+    users.chain(groups).chain(nameless).chain(fixed).chain(reserve).chain(directory)
 }
 
 /// The taken IDs of both files, kept up to date while a plan is made.

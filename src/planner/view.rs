@@ -136,6 +136,7 @@ fn answer(
         Witness::Account(a) => ("account", a.name.as_bytes().to_vec(), Some(a.uid)),
         Witness::PrimaryGroup(a) => ("primary-group", a.name.as_bytes().to_vec(), Some(a.uid)),
         Witness::Group(g) => ("group", g.name.clone(), None),
+        Witness::Nameless(_) => ("account", Vec::new(), None),
         Witness::Reserved(name) => ("reserved", name.as_bytes().to_vec(), None),
         Witness::Declared(_, d) => ("declared", d.name.as_bytes().to_vec(), None),
         Witness::Ledger(r) => ("released", r.owner.clone(), r.uid),

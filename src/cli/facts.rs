@@ -1,0 +1,78 @@
+//! What every command begins with: the root, the policy, the facts.
+
+use std::path::Path;
+
+use super::args::Global;
+use crate::error::{Code, Error, Result};
+use crate::host::{Root, Trust, read_named};
+use crate::idfile::Digest;
+use crate::policy::{Policy, parse};
+use crate::snapshot::Snapshot;
+
+/// The policy that is used where none is named.
+pub(super) const POLICY: &str = "/etc/subidctl/policy.toml";
+
+/// The facts of one command.
+pub(super) struct Context {
+    pub(super) root: Root,
+    pub(super) policy: Policy,
+    pub(super) snapshot: Snapshot,
+}
+
+impl Context {
+    pub(super) fn load(global: &Global) -> Result<Self> {
+        let root = match &global.root {
+            Some(path) => Root::below(path)?,
+            None => Root::system()?,
+        };
+        let (policy, digest) = policy(&root, global.policy.as_deref())?;
+        let mut snapshot = super::state::snapshot(&root)?;
+        snapshot.facts.policy = digest;
+        Ok(Self { root, policy, snapshot })
+    }
+
+    /// Refuses on a host whose subordinate IDs come from a directory.
+    pub(super) fn refuse_directory(&self) -> Result<()> {
+        let Some(module) = self.snapshot.nsswitch.directory() else { return Ok(()) };
+        let (switch, name) = (&self.snapshot.nsswitch, crate::text::escape(module.name.as_bytes()));
+        Err(Error::new(Code::Directory, "this host's subordinate IDs come from a directory, not from files")
+            .why(format!("{} line {}: subid: {name}", switch.path, switch.subid.line))
+            .fix(format!(
+                "add the range in the directory ({}), or set subid: files",
+                if name == "sss" { "FreeIPA: ipa subid-generate --owner USER" } else { "its own tool" }
+            )))
+    }
+}
+
+/// Reads the policy and the map that it names; a digest over both, `None` without a policy.
+fn policy(root: &Root, named: Option<&Path>) -> Result<(Policy, Option<Digest>)> {
+    let path = match named {
+        Some(path) => path,
+        // A tree's own policy is the tree's word, not the caller's: only when named.
+        None if !root.is_running() => return Ok((Policy::default(), None)),
+        None => Path::new(POLICY),
+    };
+    let bytes = match read_named(path, Trust::Policy) {
+        Ok(bytes) => bytes,
+        Err(_) if named.is_none() && missing(path) => return Ok((Policy::default(), None)),
+        Err(error) => return Err(error),
+    };
+    let mut policy = parse(&crate::text::path(path), &bytes)?;
+    let mut content = bytes;
+    if let Some(map) = policy.map_path.clone() {
+        let map = read_named(Path::new(&map.value), Trust::Policy)?;
+        policy = policy.with_map(&map)?;
+        content.extend_from_slice(&map);
+    }
+    Ok((policy, Some(Digest::of(&content))))
+}
+
+/// The digest of the policy as it is now, for the comparison under the locks.
+pub(super) fn policy_digest(root: &Root, named: Option<&Path>) -> Result<Option<Digest>> {
+    policy(root, named).map(|(_, digest)| digest)
+}
+
+/// Whether nothing is there: not even a dangling link.
+fn missing(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+}

@@ -1,0 +1,102 @@
+//! One thin file a command: it strings rooms together, asks, and maps the end to an exit code.
+
+mod apply;
+mod args;
+mod facts;
+mod list;
+mod output;
+mod plan;
+mod planning;
+mod recover;
+mod select;
+mod state;
+mod verify;
+mod who;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::error::{Code, Error, Result};
+use args::{Cli, Command};
+use output::Output;
+
+/// Runs the command line and gives the process's exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error, &args),
+    };
+    let output = Output::new(&cli.global);
+    match dispatch(&cli, output) {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            error.code.exit()
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Plan(args) => plan::run(global, args, output),
+        Command::Apply(args) => apply::run(global, args, output),
+        Command::List(args) => list::run(global, args, output),
+        Command::Who(args) => who::run(global, args, output),
+        Command::Verify(args) => verify::run(global, args, output),
+        Command::Recover(args) => recover::run(global, args, output),
+        Command::Completions { shell } => {
+            if output.json {
+                return Err(Error::new(Code::Usage, "completions have no JSON form"));
+            }
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "subidctl", &mut script);
+            output::print(&script).map(|()| 0)
+        }
+        Command::Container => Ok(verify::worker()),
+    }
+}
+
+/// Help and version go to stdout; a command line that makes no sense is exit 2, as JSON where that was
+/// asked for.
+fn unparsed(error: &clap::Error, args: &[OsString]) -> u8 {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return 0;
+    }
+    if args.iter().any(|a| a == "--json") {
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let error = Error::new(Code::Usage, crate::text::escape(what.as_bytes())).fix("subidctl --help");
+        let mut document = crate::report::error_json(&error).to_string().into_bytes();
+        document.push(b'\n');
+        let _ = output::print(&document);
+    }
+    Code::Usage.exit()
+}
+
+/// A host whose subordinate IDs come from a directory: exit 8, or 0 where the caller expects such hosts.
+fn directory_host(error: &Error, skip: bool, output: Output) -> Result<u8> {
+    if !skip {
+        return Err(error.clone());
+    }
+    output.note(&format!("subidctl: skipped: {} ({})\n", error.what, error.why));
+    output.document(&serde_json::json!({
+        "schema": crate::planner::SCHEMA, "changed": false, "skipped": error.what, "assignments": [], "files": [],
+    }))?;
+    Ok(0)
+}
+
+/// Writes where errors go, whatever `--quiet` says.
+fn to_stderr(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Writes a file that the user named.
+fn write_named(path: &Path, bytes: &[u8]) -> Result<()> {
+    crate::commit::write_file(path, bytes)
+}

@@ -1,0 +1,82 @@
+//! What a command prints and how it ends: text or one JSON document, and the exit code.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::Value;
+
+use super::args::{Color, Global};
+use crate::error::{Code, Error, Result};
+use crate::report::{Style, error_json, error_text};
+
+/// Where output goes and how it looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+    pub(super) verbose: bool,
+    /// For stdout.
+    pub(super) style: Style,
+    /// For stderr.
+    pub(super) errors: Style,
+}
+
+impl Output {
+    pub(super) fn new(global: &Global) -> Self {
+        let auto = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let color = |terminal: bool| match global.color {
+            Color::Auto => auto && terminal,
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let terminal = std::io::stdout().is_terminal();
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            style: Style { color: color(terminal), full: global.verbose || !terminal },
+            errors: Style { color: color(std::io::stderr().is_terminal()), full: true },
+        }
+    }
+
+    /// Prints text for people: nothing with `--json` or `--quiet`.
+    pub(super) fn text(&self, text: &str) -> Result<()> {
+        if self.json || self.quiet { Ok(()) } else { print(text.as_bytes()) }
+    }
+
+    /// Prints a note on stderr, where nothing hangs on it.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    }
+
+    /// Prints the one document of `--json`.
+    pub(super) fn document(&self, document: &Value) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let mut bytes = serde_json::to_vec_pretty(document)
+            .map_err(|e| Error::new(Code::System, "cannot write JSON").why(e.to_string()))?;
+        bytes.push(b'\n');
+        print(&bytes)
+    }
+
+    /// Prints an error: three lines on stderr, and with `--json` its document on stdout.
+    pub(super) fn error(&self, error: &Error) {
+        let _ = std::io::stderr().write_all(error_text(error, self.errors).as_bytes());
+        if error.code != Code::StdoutClosed {
+            let _ = self.document(&error_json(error));
+        }
+    }
+}
+
+/// Writes all of it to stdout.
+///
+/// # Errors
+/// `stdout-closed` where nobody reads or the file is full: what was not shown must not be committed.
+pub(super) fn print(bytes: &[u8]) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| {
+        Error::new(Code::StdoutClosed, "cannot write to stdout").why(e.to_string()).fix("nothing was changed")
+    })
+}

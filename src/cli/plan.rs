@@ -1,0 +1,69 @@
+//! `subidctl plan`: the diff, the reasons, and nothing else.
+
+use serde_json::Value;
+
+use super::args::{Global, Plan as Args};
+use super::facts::Context;
+use super::output::Output;
+use super::planning;
+use crate::error::{Code, Result};
+use crate::planner::{Plan, precedence};
+use crate::report::{Shown, plan_json, plan_text, refusals_text, verify_hint, warnings_text};
+
+/// Changes are pending (`--exit-code`).
+const PENDING: u8 = 3;
+
+pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
+    let mut context = Context::load(global)?;
+    if let Err(error) = context.refuse_directory() {
+        return super::directory_host(&error, args.selection.skip_directory_hosts, output);
+    }
+    let (_, plan) = planning::make(&mut context, &args.selection)?;
+    let shown = Shown { snapshot: &context.snapshot, plan: &plan };
+    if let Some(path) = &args.out {
+        let mut bytes = serde_json::to_vec_pretty(&plan_json(shown)).unwrap_or_default();
+        bytes.push(b'\n');
+        super::write_named(path, &bytes)?;
+    }
+    show(shown, output)?;
+    output.document(&plan_json(shown))?;
+    let pending = if args.exit_code && plan.changed() { PENDING } else { 0 };
+    Ok(exit(&plan, args.selection.keep_going).map_or(pending, |refused| worse(refused, pending)))
+}
+
+/// Prints diff, reasons, warnings and refusals.
+pub(super) fn show(shown: Shown<'_>, output: Output) -> Result<()> {
+    output.text(&plan_text(shown, output.style))?;
+    if !shown.plan.changed()
+        && shown.plan.refusals.is_empty()
+        && let Some(hint) = verify_hint(shown.plan)
+    {
+        output.text(&hint)?;
+    }
+    output.note(&warnings_text(shown.plan, output.errors));
+    if !shown.plan.refusals.is_empty() {
+        // Errors are printed also with --quiet.
+        super::to_stderr(&refusals_text(&shown.plan.refusals, output.errors));
+    }
+    Ok(())
+}
+
+/// The exit code of a plan's refusals.
+pub(super) fn exit(plan: &Plan, keep_going: bool) -> Option<u8> {
+    let refused = plan.refused()?;
+    Some(if keep_going { Code::Finding.exit() } else { refused.exit() })
+}
+
+/// The one of two exit codes that takes precedence.
+pub(super) fn worse(a: u8, b: u8) -> u8 {
+    if precedence(a) <= precedence(b) { a } else { b }
+}
+
+/// Adds what `apply` knows of a commit.
+pub(super) fn committed(mut document: Value, transaction: Option<&str>) -> Value {
+    if let Some(object) = document.as_object_mut() {
+        object.insert("committed".to_owned(), transaction.is_some().into());
+        object.insert("transaction".to_owned(), transaction.into());
+    }
+    document
+}

@@ -1,0 +1,189 @@
+//! Users as they are named on the command line or in the policy → the planner's request.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+
+use super::args::Selection;
+use super::facts::Context;
+use crate::error::{Code, Error, Result};
+use crate::host::{self, Trust, read_bounded, read_named};
+use crate::planner::{Owner, Refusal, Request, Want};
+use crate::range::{Login, Range};
+use crate::snapshot::Account;
+use crate::text::escape;
+
+/// The request, and who was refused while names were looked up.
+pub(super) struct Selected {
+    pub(super) request: Request,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+/// Looks up everybody who is selected.
+///
+/// # Errors
+/// `usage`, `empty-selection`, `empty-group` and faults of the list: of the request as a whole. A single
+/// user who is unknown or cannot be looked up is a refusal.
+pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Selected> {
+    let mut gathered = Gathered::default();
+    let from = selection.from.as_deref().map(list).transpose()?.unwrap_or_default();
+    let explicit = !selection.users.is_empty() || !from.is_empty();
+    for user in &selection.users {
+        gathered.named(context, selection, user.as_bytes(), selection.range)?;
+    }
+    for (user, range) in &from {
+        if range.is_some() && selection.count.is_some() {
+            return Err(Error::new(Code::Usage, "--count and a list with ranges exclude each other"));
+        }
+        gathered.named(context, selection, user, range.or(selection.range))?;
+    }
+    for group in &selection.group {
+        for account in host::group_members(&context.root, &mut context.snapshot, group.as_bytes())? {
+            gathered.account(account, selection, selection.range);
+        }
+    }
+    if selection.all {
+        all(context, &mut gathered, selection, &[])?;
+    }
+    let chosen = explicit || !selection.group.is_empty() || selection.all;
+    if !chosen && selection.from.is_none() {
+        policy_users(context, &mut gathered, selection)?;
+    }
+    if gathered.wants.is_empty() && gathered.refusals.is_empty() {
+        return Err(Error::new(Code::EmptySelection, "nobody is selected")
+            .why("the selection has no user")
+            .fix("name users, or use --all, --group or --from with somebody in it"));
+    }
+    if selection.range.is_some() && gathered.wants.len() > 1 {
+        return Err(Error::new(Code::Usage, "--range is for one user")
+            .why(format!("{} users are selected", gathered.wants.len()))
+            .fix("name one user, or give a list by --from with lines USER:START:COUNT"));
+    }
+    let request =
+        Request { wants: gathered.wants, replace: selection.replace, reclaim: selection.reclaim };
+    Ok(Selected { request, refusals: gathered.refusals })
+}
+
+#[derive(Default)]
+struct Gathered {
+    wants: Vec<Want>,
+    seen: HashSet<Vec<u8>>,
+    refusals: Vec<Refusal>,
+}
+
+impl Gathered {
+    /// A user by name or uid; unknown ones are collected.
+    fn named(
+        &mut self,
+        context: &mut Context,
+        selection: &Selection,
+        typed: &[u8],
+        range: Option<Range>,
+    ) -> Result<()> {
+        match host::find_user(&context.root, &mut context.snapshot, OsStr::from_bytes(typed)) {
+            Ok(account) => self.account(account, selection, range),
+            Err(error) if error.code == Code::InvalidName => return Err(error),
+            Err(error) if error.code == Code::UnknownUser && selection.allow_unknown_owner => {
+                let plain = Login::new(typed).filter(Login::is_plain);
+                let login = plain.ok_or_else(|| {
+                    Error::new(Code::InvalidName, format!("{} cannot own a range", escape(typed)))
+                        .why("an owner without an account needs a name of letters, digits and . _ - @ \\ $")
+                        .fix("choose such a name")
+                })?;
+                self.add(Owner { label: login.as_bytes().to_vec(), account: None }, selection, range);
+            }
+            Err(error) => {
+                self.refusals.push(Refusal { owner: escape(typed), code: error.code.as_str(), error });
+            }
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, account: Account, selection: &Selection, range: Option<Range>) {
+        self.add(Owner::account(account), selection, range);
+    }
+
+    /// Adds a want, once an owner.
+    fn add(&mut self, owner: Owner, selection: &Selection, range: Option<Range>) {
+        let key = owner.uid().map_or_else(|| owner.label.clone(), |uid| format!("+{uid}").into_bytes());
+        if self.seen.insert(key) {
+            let count = if range.is_some() { None } else { selection.count };
+            self.wants.push(Want { owner, count, range });
+        }
+    }
+}
+
+/// The accounts of people, without those of `exclude`.
+fn all(context: &mut Context, gathered: &mut Gathered, selection: &Selection, exclude: &[String]) -> Result<()> {
+    host::enumerate(&context.root, &mut context.snapshot)?;
+    let mut out: Vec<String> = exclude.to_vec();
+    out.extend(context.policy.users.iter().flat_map(|users| users.exclude.iter().cloned()));
+    for account in host::login_accounts(&context.snapshot, &out) {
+        gathered.account(account, selection, selection.range);
+    }
+    Ok(())
+}
+
+/// The policy's `[users]`.
+fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Selection) -> Result<()> {
+    let Some(users) = context.policy.users.clone() else {
+        return Err(Error::new(Code::Usage, "no user is named")
+            .why("and there is no [users] in the policy")
+            .fix("name users, or use --all, --group or --from; or put [users] into /etc/subidctl/policy.toml"));
+    };
+    let excluded = |name: &[u8]| users.exclude.iter().any(|e| e.as_bytes() == name);
+    for name in users.names.iter().filter(|name| !excluded(name.as_bytes())) {
+        gathered.named(context, selection, name.as_bytes(), selection.range)?;
+    }
+    for group in &users.groups {
+        for account in host::group_members(&context.root, &mut context.snapshot, group.as_bytes())? {
+            if !excluded(account.name.as_bytes()) {
+                gathered.account(account, selection, selection.range);
+            }
+        }
+    }
+    if users.login_accounts {
+        all(context, gathered, selection, &users.exclude)?;
+    }
+    Ok(())
+}
+
+/// Lines `USER` or `USER:START:COUNT`; blank lines and lines that begin with `#` are skipped.
+fn list(path: &Path) -> Result<Vec<(Vec<u8>, Option<Range>)>> {
+    let shown = if path == Path::new("-") { "stdin".to_owned() } else { crate::text::path(path) };
+    let bytes = if path == Path::new("-") {
+        read_bounded(&mut std::io::stdin().lock(), &shown)?
+    } else {
+        read_named(path, Trust::Names)?
+    };
+    let mut all = Vec::new();
+    for (line, number) in bytes.split(|b| *b == b'\n').zip(1usize..) {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        let mut fields = line.splitn(2, |b| *b == b':');
+        let user = fields.next().unwrap_or_default().to_vec();
+        let range = fields.next().map(|range| {
+            let range = std::str::from_utf8(range).ok().filter(|r| r.contains(':')).and_then(Range::parse);
+            range.ok_or_else(|| {
+                Error::new(Code::InvalidRange, format!("{shown} line {number} is neither USER nor USER:START:COUNT"))
+                    .why(format!("it reads {}", escape(line)))
+                    .fix("correct the line")
+            })
+        });
+        all.push((user, range.transpose()?));
+    }
+    if all.is_empty() {
+        return Err(Error::new(Code::EmptySelection, format!("{shown} names nobody"))
+            .why("it has no line but blank ones and comments")
+            .fix("put one USER into each line"));
+    }
+    Ok(all)
+}
+
+/// A typed operand's bytes.
+pub(super) fn bytes(text: &OsStr) -> Vec<u8> {
+    text.to_owned().into_vec()
+}

@@ -1,0 +1,131 @@
+//! Unified diffs of subuid and subgid.
+
+use std::fmt::Write as _;
+
+use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
+
+use super::Style;
+use crate::idfile::{Document, Line};
+use crate::text::escape;
+
+/// Lines of context around a change, as `diff -u` has them.
+const CONTEXT: usize = 3;
+
+/// How many changed lines are shown on a terminal, first and last, where there are more than 100.
+const SHOWN_ABOVE: (usize, usize, usize) = (100, 20, 5);
+
+/// How many lines a change adds and removes.
+pub fn changed_lines(edits: &[crate::idfile::LineEdit]) -> usize {
+    edits.iter().map(|e| usize::from(e.old.is_some()) + usize::from(e.new.is_some())).sum()
+}
+
+/// The unified diff from `before` (`None`: the file does not exist) to `after`; empty where they are equal.
+/// Bytes that a terminal might obey are escaped.
+pub fn unified(path: &str, before: Option<&Document>, after: &Document, style: Style) -> String {
+    let empty = Document::default();
+    let old_document = before.unwrap_or(&empty);
+    if before.is_some() && old_document == after {
+        return String::new();
+    }
+    let (old, new) = (lines(old_document), lines(after));
+    let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
+    let from = if before.is_some() { path } else { "/dev/null" };
+    let mut out = format!("--- {from}\n+++ {path}\n");
+    for group in group_diff_ops(ops, CONTEXT) {
+        out.push_str(&hunk(&group, &old, &new, style));
+    }
+    out
+}
+
+/// A line with the knowledge whether a newline ends it: only the last may lack one.
+type DiffLine<'a> = (&'a [u8], bool);
+
+fn lines(document: &Document) -> Vec<DiffLine<'_>> {
+    let mut lines: Vec<DiffLine<'_>> = document.lines().map(|Line { raw, .. }| (raw, true)).collect();
+    if let Some(last) = lines.last_mut() {
+        last.1 = document.ends_in_newline();
+    }
+    lines
+}
+
+fn hunk(group: &[DiffOp], old: &[DiffLine<'_>], new: &[DiffLine<'_>], style: Style) -> String {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else { return String::new() };
+    let span = |start: usize, end: usize| match end - start {
+        0 => format!("{start},0"),
+        1 => format!("{}", start + 1),
+        n => format!("{},{n}", start + 1),
+    };
+    let old_span = span(first.old_range().start, last.old_range().end);
+    let new_span = span(first.new_range().start, last.new_range().end);
+    let mut out = style.paint("36", &format!("@@ -{old_span} +{new_span} @@")) + "\n";
+    for op in group {
+        let (tag, old_range, new_range) = op.as_tag_tuple();
+        if tag == DiffTag::Equal {
+            side(&mut out, ' ', old.get(old_range).unwrap_or_default(), "", style);
+            continue;
+        }
+        side(&mut out, '-', old.get(old_range).unwrap_or_default(), "31", style);
+        side(&mut out, '+', new.get(new_range).unwrap_or_default(), "32", style);
+    }
+    out
+}
+
+fn side(out: &mut String, sign: char, lines: &[DiffLine<'_>], sgr: &str, style: Style) {
+    let (above, head, tail) = SHOWN_ABOVE;
+    let cut = !style.full && lines.len() > above;
+    for (index, (raw, terminated)) in lines.iter().enumerate() {
+        if cut && index == head {
+            let left = crate::text::thousands(u64::try_from(lines.len() - head - tail).unwrap_or(u64::MAX));
+            let _ = writeln!(out, "  … {left} more: -v, or --out FILE");
+        }
+        if cut && index >= head && index + tail < lines.len() {
+            continue;
+        }
+        let line = format!("{sign}{}", escape(raw));
+        out.push_str(&if sgr.is_empty() { line } else { style.paint(sgr, &line) });
+        out.push('\n');
+        if !terminated {
+            out.push_str("\\ No newline at end of file\n");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diff(before: Option<&str>, after: &str) -> String {
+        let before = before.map(|text| Document::new(text.as_bytes().to_vec()));
+        let after = Document::new(after.as_bytes().to_vec());
+        unified("/etc/subuid", before.as_ref(), &after, Style { full: true, color: false })
+    }
+
+    #[test]
+    fn diffs_are_those_of_diff_u() {
+        assert_eq!(
+            diff(Some("bob:1:2\n"), "bob:1:2\nal:5:6\n"),
+            "--- /etc/subuid\n+++ /etc/subuid\n@@ -1 +1,2 @@\n bob:1:2\n+al:5:6\n"
+        );
+        assert_eq!(diff(Some(""), "a:1:2\n"), "--- /etc/subuid\n+++ /etc/subuid\n@@ -0,0 +1 @@\n+a:1:2\n");
+        assert_eq!(diff(None, "a:1:2\n"), "--- /dev/null\n+++ /etc/subuid\n@@ -0,0 +1 @@\n+a:1:2\n");
+        assert_eq!(
+            diff(Some("a:1:2"), "a:1:2\nb:3:4\n"),
+            "--- /etc/subuid\n+++ /etc/subuid\n@@ -1 +1,2 @@\n-a:1:2\n\\ No newline at end of file\n+a:1:2\n+b:3:4\n"
+        );
+        assert_eq!(diff(Some("a\n"), "a\n"), "");
+        assert!(diff(Some("\x1b[2J\n"), "\x1b[2J\na:1:2\n").contains(" \\x1b[2J\n"));
+    }
+
+    #[test]
+    fn long_changes_are_cut_where_asked() {
+        let after: String = (0..200).map(|n| format!("u{n}:{n}:1\n")).collect();
+        let after = Document::new(after.into_bytes());
+        let text = unified("/etc/subuid", Some(&Document::default()), &after, Style::default());
+        assert!(
+            text.contains("  … 175 more: -v, or --out FILE\n")
+                && text.contains("+u19:")
+                && text.contains("+u195:")
+        );
+        assert!(!text.contains("+u20:") && !text.contains("+u194:"));
+    }
+}

@@ -1,0 +1,39 @@
+//! Results to text: for people, as unified diff, as JSON. Decides nothing and prints nothing by itself.
+
+mod diff;
+mod error;
+mod list;
+mod plan;
+mod table;
+mod who;
+
+pub use diff::{changed_lines, unified};
+pub use error::{error_json, error_text, refusals_text};
+pub use list::{FILES, list_json, list_text, subid_lines};
+pub use plan::{Shown, plan_json, plan_text, verify_hint, warnings_text};
+pub use who::{who_json, who_text};
+
+/// How text may look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    /// With colour.
+    pub color: bool,
+    /// Everything, however long.
+    pub full: bool,
+}
+
+impl Style {
+    /// Wraps text in an SGR colour, where colour is on.
+    pub(crate) fn paint(self, sgr: &str, text: &str) -> String {
+        if self.color { format!("\x1b[{sgr}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Adds `NAME_hex` with the exact bytes of a field that is not UTF-8.
+pub(crate) fn add_hex(value: &mut serde_json::Value, key: &str, bytes: &[u8]) {
+    if std::str::from_utf8(bytes).is_err()
+        && let Some(object) = value.as_object_mut()
+    {
+        object.insert(key.to_owned(), crate::text::to_hex(bytes).into());
+    }
+}

@@ -1,0 +1,197 @@
+//! A plan for people and as `subidctl.plan.v1`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::Style;
+use super::diff::{changed_lines, unified};
+use crate::idfile::Digest;
+use crate::planner::{Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedFile};
+use crate::range::Kind;
+use crate::snapshot::Snapshot;
+use crate::text::{escape, shell_word, thousands};
+
+/// A plan with the facts that it was made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The facts.
+    pub snapshot: &'a Snapshot,
+    /// The plan.
+    pub plan: &'a Plan,
+}
+
+/// How many users' lines are printed one by one on a terminal.
+const USERS_SHOWN: usize = 50;
+
+impl Shown<'_> {
+    /// Digests and diffs of both files.
+    pub fn files(&self, style: Style) -> Vec<SavedFile> {
+        let file = |kind: Kind| {
+            let (before, planned) = (&self.snapshot.files[kind], &self.plan.files[kind]);
+            let path = format!("/etc/{}", kind.file());
+            let unchanged = planned.edits.is_empty();
+            let diff = if unchanged {
+                String::new()
+            } else {
+                unified(&path, before.document.as_ref(), &planned.after, style)
+            };
+            let after = if unchanged { before.digest } else { Some(Digest::of(planned.after.as_bytes())) };
+            SavedFile { path, before_sha256: before.digest, after_sha256: after, diff }
+        };
+        Kind::BOTH.map(file).to_vec()
+    }
+}
+
+/// Both diffs, then a line a user.
+pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
+    let mut out: String = shown.files(style).into_iter().map(|file| file.diff).collect();
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    let users = by_user(&shown.plan.assignments);
+    let many = !style.full && users.len() > USERS_SHOWN;
+    if many {
+        out.push_str(&summary(shown.plan));
+        return out;
+    }
+    for (user, assignments) in users {
+        out.push_str(&user_text(user, &assignments));
+    }
+    out
+}
+
+/// Assignments of each user, in order of the first one.
+fn by_user(assignments: &[Assignment]) -> Vec<(&[u8], Vec<&Assignment>)> {
+    let mut order: Vec<(&[u8], Vec<&Assignment>)> = Vec::new();
+    let mut index: std::collections::HashMap<&[u8], usize> = std::collections::HashMap::new();
+    for a in assignments {
+        let at = *index.entry(&a.user).or_insert_with(|| {
+            order.push((&a.user, Vec::new()));
+            order.len() - 1
+        });
+        if let Some((_, list)) = order.get_mut(at) {
+            list.push(a);
+        }
+    }
+    order
+}
+
+fn user_text(user: &[u8], assignments: &[&Assignment]) -> String {
+    let name = escape(user);
+    let mut out = String::new();
+    if assignments.iter().all(|a| a.action == Action::Keep) {
+        let of = |kind| -> Vec<String> {
+            assignments.iter().filter(|a| a.kind == kind).map(|a| a.range.to_string()).collect()
+        };
+        let (uids, gids) = (of(Kind::Uid), of(Kind::Gid));
+        let ids: u64 =
+            assignments.iter().filter(|a| a.kind == Kind::Uid).map(|a| a.range.count().get()).sum();
+        let has = if uids == gids {
+            format!("{} in both files", uids.join(", "))
+        } else {
+            format!("{} in subuid and {} in subgid", uids.join(", "), gids.join(", "))
+        };
+        let _ = writeln!(out, "{name}: has {has} ({ids} IDs, enough). No changes.");
+        return out;
+    }
+    for (files, a) in both_files(assignments) {
+        let what = match a.action {
+            Action::Add => "gets",
+            Action::Keep => "keeps",
+            Action::Release => "releases",
+            Action::Reclaim => "takes back",
+        };
+        let ids = a.range.count();
+        let _ = writeln!(out, "{name}: {what} {} {files} ({ids} IDs): {}", a.range, a.reason);
+    }
+    out
+}
+
+/// Joins what happens alike in both files.
+fn both_files<'a>(assignments: &[&'a Assignment]) -> Vec<(&'static str, &'a Assignment)> {
+    let mut rows: Vec<(&'static str, &Assignment)> = Vec::new();
+    let mut left: Vec<&Assignment> = assignments.to_vec();
+    while !left.is_empty() {
+        let a = left.remove(0);
+        let same = |b: &&Assignment| b.kind != a.kind && (b.range, b.action) == (a.range, a.action);
+        let files = match left.iter().position(same) {
+            Some(twin) => {
+                left.remove(twin);
+                "in both files"
+            }
+            None if a.kind == Kind::Uid => "in subuid",
+            None => "in subgid",
+        };
+        rows.push((files, a));
+    }
+    rows
+}
+
+/// Of many users: how many get what, by the reason's kind.
+fn summary(plan: &Plan) -> String {
+    let mut kinds: BTreeMap<(&str, String), (usize, u64)> = BTreeMap::new();
+    for a in plan.assignments.iter().filter(|a| a.kind == Kind::Uid) {
+        let action = match a.action {
+            Action::Add => "get a range",
+            Action::Keep => "keep what they have",
+            Action::Release => "release a range",
+            Action::Reclaim => "take a range back",
+        };
+        let entry = kinds.entry((action, a.reason.clone())).or_default();
+        entry.0 += 1;
+        entry.1 += a.range.count().get();
+    }
+    let mut out = String::new();
+    for ((action, reason), (ranges, ids)) in kinds {
+        let ranges = thousands(u64::try_from(ranges).unwrap_or(u64::MAX));
+        let _ = writeln!(out, "{ranges} users {action} ({} IDs): {reason}", thousands(ids));
+    }
+    let lines = thousands(u64::try_from(changed_lines(&plan.files.uid.edits)).unwrap_or(u64::MAX));
+    let _ = writeln!(out, "{lines} lines change in subuid; -v prints a line a user");
+    out
+}
+
+/// Warnings, a line each.
+pub fn warnings_text(plan: &Plan, style: Style) -> String {
+    let label = style.paint("33", "warning:");
+    plan.warnings.iter().map(|w| format!("{label} {} [{}]\n", w.message, w.code)).collect()
+}
+
+/// `To see that it works: subidctl verify alice`, for a single user whose name can be pasted.
+pub fn verify_hint(plan: &Plan) -> Option<String> {
+    let user = &plan.assignments.first().filter(|a| a.uid.is_some())?.user;
+    let single = plan.assignments.iter().all(|a| &a.user == user);
+    let word = shell_word(user).filter(|_| single)?;
+    Some(format!("To see that it works: subidctl verify {word}\n"))
+}
+
+/// `subidctl.plan.v1`.
+pub fn plan_json(shown: Shown<'_>) -> Value {
+    let Shown { snapshot, plan } = shown;
+    let assignments: Vec<SavedAssignment> = plan.assignments.iter().map(SavedAssignment::from).collect();
+    json!({
+        "schema": SCHEMA,
+        "changed": plan.changed(),
+        "host": snapshot.host,
+        "root": snapshot.host.root,
+        "facts": snapshot.facts,
+        "files": shown.files(Style { color: false, full: true }),
+        "assignments": assignments,
+        "edits": [],
+        "warnings": plan.warnings,
+        "refusals": plan.refusals.iter().map(refusal).collect::<Vec<_>>(),
+    })
+}
+
+fn refusal(r: &Refusal) -> Value {
+    json!({
+        "owner": r.owner,
+        "code": r.code,
+        "exit": r.error.code.exit(),
+        "message": r.error.what,
+        "why": r.error.why,
+        "fix": r.error.fix,
+    })
+}
