@@ -5,6 +5,7 @@ mod crash;
 mod engine;
 mod image;
 mod list;
+mod peers;
 mod plan;
 mod policy;
 mod property;

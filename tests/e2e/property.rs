@@ -97,6 +97,15 @@ fn taken(line: &[u8]) -> Option<(u64, u64)> {
     (count > 0).then(|| (start, start + count - 1))
 }
 
+/// How many IDs a line gives to a user, if every reader takes it alike.
+fn grants(line: &[u8], name: &str, uid: u32) -> Option<u64> {
+    let text = std::str::from_utf8(line).ok()?;
+    let [owner, start, count] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
+    let plain = |field: &str| field.parse::<u64>().ok().filter(|number| number.to_string() == field);
+    plain(start)?;
+    plain(count).filter(|_| owner == name || owner == uid.to_string())
+}
+
 fn lines(bytes: &[u8]) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
     if lines.last() == Some(&&b""[..]) {
@@ -150,6 +159,17 @@ fn check(files: &[Vec<u8>; 2], request: &[String]) {
             assert!(all.iter().all(|(a, b)| end < *a || *b < start), "{line} meets something\n{first}");
             all.push((start, end));
         }
+    }
+    let wanted = match request {
+        [option, count, ..] if option == "--count" => count.parse().unwrap(),
+        _ => 65536,
+    };
+    for (bytes, (name, uid)) in after.iter().flat_map(|bytes| USERS.map(|user| (bytes, user))) {
+        let has: u64 = lines(bytes).into_iter().filter_map(|line| grants(line, name, uid)).sum();
+        assert!(
+            has >= wanted || !request.iter().any(|word| word == name),
+            "{name} has {has} of {wanted}\n{first}"
+        );
     }
     let stats = || {
         use std::os::unix::fs::MetadataExt;
