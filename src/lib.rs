@@ -1,6 +1,7 @@
 //! subidctl gives users their subordinate IDs and proves that rootless containers work.
 //!
-//! The rooms, from the ground up; each imports only from those above it in this list.
+//! The rooms, from the ground up; each imports only from those above it in this list. The pure ones compute
+//! on plain values, the effect rooms touch the system, and `cli` strings them together.
 
 pub mod error;
 pub mod text;
@@ -18,7 +19,14 @@ pub mod policy;
 
 pub mod planner;
 
+pub mod findings;
+
 pub mod report;
 
-pub mod host;
 pub mod sys;
+
+pub mod host;
+
+pub mod container;
+
+pub mod cli;

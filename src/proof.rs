@@ -102,6 +102,24 @@ pub enum Step {
     Timeout,
 }
 
+impl Step {
+    /// Its name in reports, the same as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Drop => "drop",
+            Self::Unshare => "unshare",
+            Self::UidMap => "uid-map",
+            Self::GidMap => "gid-map",
+            Self::Enter => "enter",
+            Self::Mount => "mount",
+            Self::Probe => "probe",
+            Self::Command => "command",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// Why there is no container.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Failure {

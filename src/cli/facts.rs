@@ -21,12 +21,9 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self> {
-        let root = match &global.root {
-            Some(path) => Root::below(path)?,
-            None => Root::system()?,
-        };
+        let root = root(global)?;
         let (policy, digest) = policy(&root, global.policy.as_deref())?;
-        let mut snapshot = super::state::snapshot(&root)?;
+        let mut snapshot = super::state::snapshot(&root, &policy)?;
         snapshot.facts.policy = digest;
         Ok(Self { root, policy, snapshot })
     }
@@ -41,6 +38,14 @@ impl Context {
                 "add the range in the directory ({}), or set subid: files",
                 if name == "sss" { "FreeIPA: ipa subid-generate --owner USER" } else { "its own tool" }
             )))
+    }
+}
+
+/// The system that is worked on.
+pub(super) fn root(global: &Global) -> Result<Root> {
+    match &global.root {
+        Some(path) => Root::below(path),
+        None => Root::system(),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 
 /// How lines spell this owner: an account's spellings, or what stands in the files as typed.
 fn spelled(context: &mut Context, typed: &[u8], owned: &[Owned]) -> Result<Vec<Vec<u8>>> {
-    match host::find_user(&context.root, &mut context.snapshot, std::os::unix::ffi::OsStrExt::from_bytes(typed)) {
+    match host::find_user(&mut context.snapshot, typed) {
         Ok(account) => Ok(Owner::account(account).spellings(&context.snapshot.accounts)),
         Err(_) if owned.iter().any(|o| o.owner == typed) => Ok(vec![typed.to_vec()]),
         Err(error) => Err(error),

@@ -2,12 +2,14 @@
 
 mod apply;
 mod args;
+mod ask;
 mod facts;
 mod list;
 mod output;
 mod plan;
 mod planning;
 mod recover;
+mod saved;
 mod select;
 mod state;
 mod verify;

@@ -29,7 +29,7 @@ pub(super) fn settle(context: &mut Context, request: &Request) -> Result<Plan> {
     for _ in 0..ROUNDS {
         let (users, groups) = (context.snapshot.accounts.users().len(), context.snapshot.accounts.groups().len());
         for candidate in plan.assignments.iter().filter(|a| a.action == Action::Add) {
-            host::probe(&context.root, &mut context.snapshot, candidate.kind, candidate.range);
+            host::probe(&mut context.snapshot, candidate.kind, candidate.range);
         }
         let known = (context.snapshot.accounts.users().len(), context.snapshot.accounts.groups().len());
         // Planned once more in any case: unanswered look-ups have become warnings.

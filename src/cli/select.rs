@@ -39,7 +39,7 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
         gathered.named(context, selection, user, range.or(selection.range))?;
     }
     for group in &selection.group {
-        for account in host::group_members(&context.root, &mut context.snapshot, group.as_bytes())? {
+        for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
             gathered.account(account, selection, selection.range);
         }
     }
@@ -81,7 +81,7 @@ impl Gathered {
         typed: &[u8],
         range: Option<Range>,
     ) -> Result<()> {
-        match host::find_user(&context.root, &mut context.snapshot, OsStr::from_bytes(typed)) {
+        match host::find_user(&mut context.snapshot, typed) {
             Ok(account) => self.account(account, selection, range),
             Err(error) if error.code == Code::InvalidName => return Err(error),
             Err(error) if error.code == Code::UnknownUser && selection.allow_unknown_owner => {
@@ -116,9 +116,9 @@ impl Gathered {
 
 /// The accounts of people, without those of `exclude`.
 fn all(context: &mut Context, gathered: &mut Gathered, selection: &Selection, exclude: &[String]) -> Result<()> {
-    host::enumerate(&context.root, &mut context.snapshot)?;
-    let mut out: Vec<String> = exclude.to_vec();
-    out.extend(context.policy.users.iter().flat_map(|users| users.exclude.iter().cloned()));
+    host::enumerate(&mut context.snapshot);
+    let policy = context.policy.users.iter().flat_map(|users| &users.exclude);
+    let out: Vec<Login> = exclude.iter().chain(policy).filter_map(|name| Login::new(name.as_bytes())).collect();
     for account in host::login_accounts(&context.snapshot, &out) {
         gathered.account(account, selection, selection.range);
     }
@@ -137,7 +137,7 @@ fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Sele
         gathered.named(context, selection, name.as_bytes(), selection.range)?;
     }
     for group in &users.groups {
-        for account in host::group_members(&context.root, &mut context.snapshot, group.as_bytes())? {
+        for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
             if !excluded(account.name.as_bytes()) {
                 gathered.account(account, selection, selection.range);
             }

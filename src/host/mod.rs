@@ -5,17 +5,27 @@ mod accounts;
 mod collect;
 mod directory;
 mod follow;
+mod helpers;
 mod login_defs;
+mod machine;
+mod mounts;
+mod named;
 mod namespaces;
 mod nsswitch;
 mod passwd;
+mod proc;
 mod root;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot};
 pub use directory::{enumerate, probe};
 pub use follow::read_following;
+pub use helpers::{FOLDERS, Helpers, helpers};
 pub use login_defs::parse_login_defs;
+pub use machine::machine;
+pub use named::{Trust, read_bounded, read_named};
 pub use nsswitch::parse_nsswitch;
 pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};
+
+use proc::read_proc;

@@ -35,14 +35,13 @@ pub(super) fn names_directory(nsswitch: &Nsswitch, includes: bool) -> bool {
     sources.any(|source| !LOCAL.contains(&source.as_str()) || (source == "compat" && includes))
 }
 
-/// The same sources for this process's own look-ups: local ones first, and from a directory that does not
-/// answer no way on to another source, whose 'not found' would stand for an answer.
-pub(super) fn honest(sources: &[String]) -> String {
-    let (local, directories): (Vec<&String>, Vec<&String>) =
-        sources.iter().partition(|source| LOCAL.contains(&source.as_str()));
-    let local = local.into_iter().cloned();
-    let directories = directories.into_iter().map(|name| format!("{name} [UNAVAIL=return TRYAGAIN=return]"));
-    local.chain(directories).collect::<Vec<_>>().join(" ")
+/// The sources to ask beyond the files, in the syntax of nsswitch.conf; empty where there is none. One that
+/// does not answer ends the look-up: else the 'not found' of the next would stand for its answer. `compat`
+/// is among them, for its `+` lines.
+pub(super) fn beyond_files(sources: &[String]) -> String {
+    let beyond = sources.iter().filter(|source| !matches!(source.as_str(), "files" | "systemd"));
+    let asked: Vec<String> = beyond.map(|name| format!("{name} [UNAVAIL=return TRYAGAIN=return]")).collect();
+    asked.join(" ")
 }
 
 /// A database's sources. Of several lines glibc takes the last one since 2.34 and the first one before: all
@@ -154,10 +153,11 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_without_an_answer_is_asked_last_and_ends_the_search() {
-        let sources = ["sss", "files", "ldap", "systemd"].map(str::to_owned);
+    fn a_source_without_an_answer_ends_the_search() {
+        let sources = ["sss", "files", "compat", "systemd"].map(str::to_owned);
         let stop = "[UNAVAIL=return TRYAGAIN=return]";
-        assert_eq!(honest(&sources), format!("files systemd sss {stop} ldap {stop}"));
+        assert_eq!(beyond_files(&sources), format!("sss {stop} compat {stop}"));
+        assert_eq!(beyond_files(&["files".to_owned()]), "");
     }
 
     #[test]

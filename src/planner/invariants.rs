@@ -31,6 +31,28 @@ pub fn check(
     Ok(())
 }
 
+/// Whether lines that a recovery would put into the files hold no account's, reserved or declared ID.
+///
+/// # Errors
+/// One sentence.
+pub fn check_lines(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    lines: &PerKind<Vec<Vec<u8>>>,
+) -> std::result::Result<(), String> {
+    for (kind, lines) in lines.iter() {
+        let document = crate::idfile::Document::new(lines.join(&b'\n'));
+        for claim in document.claims().filter(|claim| !claim.released) {
+            let met = standing(snapshot, policy, kind).find(|(taken, _)| taken.overlaps(claim.range));
+            if let Some((_, witness)) = met {
+                let (owner, range) = (escape(claim.owner), claim.range);
+                return Err(format!("{range} of {owner} meets {}", witness.phrase(kind, policy)));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn refuse(a: &Assignment, why: &str) -> Error {
     let (range, owner) = (a.range, escape(&a.owner));
     Error::new(Code::Stale, format!("the plan cannot be applied: {range} for {owner} in {}", a.kind.file()))
@@ -46,6 +68,10 @@ fn check_kind(
     planned: &Planned,
 ) -> Result<()> {
     let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
+    let kept = mine.iter().filter(|a| a.action == Action::Keep);
+    if let Some(a) = kept.into_iter().find(|a| barred.first_overlap(a.range).is_some()) {
+        return Err(refuse(a, "it keeps IDs of an account, or reserved or declared ones"));
+    }
     let given: Vec<&&Assignment> =
         mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)).collect();
     for a in &given {

@@ -17,7 +17,7 @@ mod tests;
 mod view;
 
 pub use edits::{Planned, compose};
-pub use invariants::check;
+pub use invariants::{check, check_lines};
 pub use request::{Owner, Request, Want};
 pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};

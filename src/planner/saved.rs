@@ -127,7 +127,7 @@ impl SavedAssignment {
             uid: self.uid,
             range,
             action: self.action,
-            reason: self.reason.clone(),
+            reason: crate::text::escape(self.reason.as_bytes()),
         })
     }
 }

@@ -4,6 +4,7 @@ mod diff;
 mod error;
 mod list;
 mod plan;
+pub mod proof;
 mod table;
 mod who;
 

@@ -2,10 +2,26 @@
 #![allow(unsafe_code)]
 
 mod nss;
+mod mount;
+mod ns;
 mod open;
+mod privilege;
+mod process;
+mod socket;
+mod stat;
+mod tty;
 
 pub use nss::{
     NssGroup, NssUser, all_groups, all_users, configure_lookup, group_by_gid, group_by_name, user_by_name,
     user_by_uid,
 };
+pub use mount::{attach, clone_tree, set_attributes};
+pub use ns::spawn_container;
 pub use open::open_beneath;
+pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
+pub use process::{
+    Ignored, close, close_from, default_action, dup_from, exit, ignore, inherited_fd, install_fd, spawn,
+};
+pub use socket::{Received, receive};
+pub use stat::{mount_ignores_setuid, owner, xattr};
+pub use tty::{make_controlling, peer, set_size, size};

@@ -1,17 +1,21 @@
-//! Name-service look-ups that tell 'no such account' from 'no answer'.
+//! Name-service look-ups that tell 'no such account' from 'no answer', and keep the bytes of names. (nix's
+//! own clear errno before they ask, and replace what is not UTF-8.)
 
-use std::ffi::{CString, OsString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStringExt as _;
 use std::sync::Mutex;
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User};
 use users::os::unix::{GroupExt as _, UserExt as _};
+
+/// An entry in more bytes than this, a group of half a million members, is ERANGE.
+const LARGEST_ENTRY: usize = 1 << 23;
 
 /// An account as a name service gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NssUser {
-    /// Its name. Of a look-up, bytes that are not UTF-8 are replaced.
+    /// Its name's bytes.
     pub name: Vec<u8>,
     /// User ID.
     pub uid: u32,
@@ -24,7 +28,7 @@ pub struct NssUser {
 /// A group as a name service gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NssGroup {
-    /// Its name. Of a look-up, bytes that are not UTF-8 are replaced.
+    /// Its name's bytes.
     pub name: Vec<u8>,
     /// Group ID.
     pub gid: u32,
@@ -53,35 +57,109 @@ unsafe fn configure(_: *const c_char, _: *const c_char) -> c_int {
     -1
 }
 
-/// The account with this name, `None` where every source says that there is none.
+/// The account with this name, `None` where every source says that there is none. A name with a NUL is
+/// nobody's.
 ///
 /// # Errors
 /// Any errno is a source without an answer. glibc gives none for 'not found', whatever getpwnam(3) says
 /// of other systems; a source that fails without an errno is EIO here.
-pub fn user_by_name(name: &str) -> nix::Result<Option<NssUser>> {
-    answer(|| User::from_name(name)).map(|user| user.map(NssUser::from))
+pub fn user_by_name(name: &[u8]) -> nix::Result<Option<NssUser>> {
+    let Ok(name) = CString::new(name) else { return Ok(None) };
+    // SAFETY: `look_up` passes what getpwnam_r(3) asks for, and the name lives through the call.
+    look_up(|entry, buffer, size, found| unsafe {
+        libc::getpwnam_r(name.as_ptr(), entry, buffer, size, found)
+    })
 }
 
 /// The account with this uid; else as [`user_by_name`].
 pub fn user_by_uid(uid: u32) -> nix::Result<Option<NssUser>> {
-    answer(|| User::from_uid(Uid::from_raw(uid))).map(|user| user.map(NssUser::from))
+    // SAFETY: `look_up` passes what getpwuid_r(3) asks for.
+    look_up(|entry, buffer, size, found| unsafe { libc::getpwuid_r(uid, entry, buffer, size, found) })
 }
 
 /// The group with this name; else as [`user_by_name`].
-pub fn group_by_name(name: &str) -> nix::Result<Option<NssGroup>> {
-    answer(|| Group::from_name(name)).map(|group| group.map(NssGroup::from))
+pub fn group_by_name(name: &[u8]) -> nix::Result<Option<NssGroup>> {
+    let Ok(name) = CString::new(name) else { return Ok(None) };
+    // SAFETY: `look_up` passes what getgrnam_r(3) asks for, and the name lives through the call.
+    look_up(|entry, buffer, size, found| unsafe {
+        libc::getgrnam_r(name.as_ptr(), entry, buffer, size, found)
+    })
 }
 
 /// The group with this gid; else as [`user_by_name`].
 pub fn group_by_gid(gid: u32) -> nix::Result<Option<NssGroup>> {
-    answer(|| Group::from_gid(Gid::from_raw(gid))).map(|group| group.map(NssGroup::from))
+    // SAFETY: `look_up` passes what getgrgid_r(3) asks for.
+    look_up(|entry, buffer, size, found| unsafe { libc::getgrgid_r(gid, entry, buffer, size, found) })
 }
 
-/// A failing source may leave errno alone, and then glibc returns whatever stood there: 0 would read as
-/// 'not found'.
-fn answer<T>(ask: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
-    Errno::EIO.set();
-    ask()
+/// A C struct whose pointers lead to C strings, or are null.
+trait Entry {
+    type Owned;
+
+    /// # Safety
+    /// Every pointer in it is null or leads to what `getpwnam_r(3)` or `getgrnam_r(3)` say.
+    unsafe fn owned(&self) -> Self::Owned;
+}
+
+/// One `get…_r` call: the entry, its buffer and size, and where to put the entry's address.
+fn look_up<E: Entry>(
+    call: impl Fn(*mut E, *mut c_char, usize, *mut *mut E) -> c_int,
+) -> nix::Result<Option<E::Owned>> {
+    let mut size = 1 << 14;
+    loop {
+        let mut entry = MaybeUninit::<E>::uninit();
+        let mut buffer: Vec<c_char> = vec![0; size];
+        let mut found: *mut E = std::ptr::null_mut();
+        // A failing source may leave errno alone, and then glibc returns whatever stood there: 0 would
+        // read as 'not found'.
+        Errno::EIO.set();
+        match call(entry.as_mut_ptr(), buffer.as_mut_ptr(), size, &raw mut found) {
+            0 if found.is_null() => return Ok(None),
+            // SAFETY: on success `found` leads to `entry`, now filled, and its pointers lead into
+            // `buffer`; both live until the copy is made.
+            0 => return Ok(Some(unsafe { (*found).owned() })),
+            libc::ERANGE if size < LARGEST_ENTRY => size *= 2,
+            errno => return Err(Errno::from_raw(errno)),
+        }
+    }
+}
+
+impl Entry for libc::passwd {
+    type Owned = NssUser;
+
+    unsafe fn owned(&self) -> NssUser {
+        // SAFETY: as the caller promises.
+        let (name, shell) = unsafe { (bytes(self.pw_name), bytes(self.pw_shell)) };
+        NssUser { name, uid: self.pw_uid, gid: self.pw_gid, shell }
+    }
+}
+
+impl Entry for libc::group {
+    type Owned = NssGroup;
+
+    unsafe fn owned(&self) -> NssGroup {
+        let mut members = Vec::new();
+        let mut next = self.gr_mem;
+        // SAFETY: as the caller promises: an array of C strings that a null pointer ends.
+        while let Some(member) = unsafe { next.as_ref() }.filter(|member| !member.is_null()) {
+            // SAFETY: the array goes on behind an element that is not null.
+            unsafe {
+                members.push(bytes(*member));
+                next = next.add(1);
+            }
+        }
+        // SAFETY: as the caller promises.
+        NssGroup { name: unsafe { bytes(self.gr_name) }, gid: self.gr_gid, members }
+    }
+}
+
+/// A C string's bytes, none for a null pointer.
+///
+/// # Safety
+/// `text` is null or leads to a C string.
+unsafe fn bytes(text: *const c_char) -> Vec<u8> {
+    // SAFETY: as the caller promises, and null is ruled out.
+    if text.is_null() { Vec::new() } else { unsafe { CStr::from_ptr(text) }.to_bytes().to_vec() }
 }
 
 /// getpwent(3) and its like keep their place in the process.
@@ -102,25 +180,11 @@ pub fn all_groups() -> Vec<NssGroup> {
     unsafe { users::all_groups() }.map(NssGroup::from).collect()
 }
 
-impl From<User> for NssUser {
-    fn from(user: User) -> Self {
-        let shell = OsString::from(user.shell).into_vec();
-        Self { name: user.name.into_bytes(), uid: user.uid.as_raw(), gid: user.gid.as_raw(), shell }
-    }
-}
-
 impl From<users::User> for NssUser {
     fn from(user: users::User) -> Self {
         let shell = user.shell().as_os_str().to_owned().into_vec();
         let name = user.name().to_owned().into_vec();
         Self { name, uid: user.uid(), gid: user.primary_group_id(), shell }
-    }
-}
-
-impl From<Group> for NssGroup {
-    fn from(group: Group) -> Self {
-        let members = group.mem.into_iter().map(String::into_bytes).collect();
-        Self { name: group.name.into_bytes(), gid: group.gid.as_raw(), members }
     }
 }
 

@@ -1,0 +1,48 @@
+//! `subidctl recover`: what an interrupted change will become, and making it so.
+
+use super::args::{Global, Recover as Args};
+use super::ask::{From, confirm};
+use super::facts::Context;
+use super::output::Output;
+use super::plan::committed;
+use super::state;
+use crate::commit::{self, Options};
+use crate::error::Result;
+use crate::host;
+use crate::planner::{Plan, Planned};
+use crate::range::PerKind;
+use crate::report::{Shown, plan_json, plan_text};
+
+pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
+    state::need_root(global)?;
+    let context = Context::load(global)?;
+    let Some(unfinished) = &context.snapshot.unfinished else {
+        output.text("No change is unfinished.\n")?;
+        let plan = Plan::default();
+        output.document(&committed(plan_json(Shown { snapshot: &context.snapshot, plan: &plan }), None))?;
+        return Ok(0);
+    };
+    // The files as they are, and as recovery leaves them.
+    let present = host::snapshot(&context.root)?;
+    let files = PerKind::from_fn(|kind| Planned {
+        edits: Vec::new(),
+        after: context.snapshot.files[kind].document.clone().unwrap_or_default(),
+    });
+    let plan = Plan { files, ..Plan::default() };
+    let shown = Shown { snapshot: &present, plan: &plan };
+    output.text(&plan_text(shown, output.style))?;
+    let (name, outcome) = (&unfinished.transaction, &unfinished.outcome);
+    output.text(&format!("The change {name} was interrupted; it will be {outcome}.\n"))?;
+    confirm("Recover now?", args.yes, From::Stdin)?;
+    let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
+    let done = commit::recover(&context.root, &mut state::judge(&context), &options)?;
+    if let Some(done) = &done {
+        let why = if done.why.is_empty() { String::new() } else { format!(" ({})", done.why) };
+        for note in &done.notes {
+            output.note(&format!("note: {note}\n"));
+        }
+        let _ = output.text(&format!("recovered: {}{why}\n", done.outcome));
+    }
+    output.document(&committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())))?;
+    Ok(0)
+}

@@ -1,0 +1,125 @@
+//! `subidctl verify`: a real container, and what its maps are.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::args::{Global, Verify as Args};
+use super::facts::Context;
+use super::output::Output;
+use super::select::bytes;
+use crate::container::{self, Spec};
+use crate::error::{Code, Error, Result};
+use crate::host;
+use crate::planner::Owner;
+use crate::proof::{Place, Proof};
+use crate::range::{Kind, PerKind, Range};
+use crate::report::proof::{json, text};
+use crate::snapshot::{Account, Snapshot};
+
+pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
+    let with_command = !args.command.is_empty();
+    // CMD may exit with any code; 125 says that it was never CMD's.
+    let fail = |mut error: Error| {
+        if with_command && error.code.exit() != 2 && error.code != Code::Interrupted {
+            error.code = Code::VerifyFailed;
+        }
+        error
+    };
+    if global.root.is_some() {
+        return Err(Error::new(Code::Usage, "verify works on the running system only")
+            .why("a tree below --root has no kernel of its own")
+            .fix("leave --root out"));
+    }
+    let mut context = Context::load(global).map_err(fail)?;
+    let account = account(&mut context, args).map_err(fail)?;
+    super::state::note_unfinished(&context.snapshot, output);
+    let proof = prove(&context, &account, args, output.json && with_command).map_err(fail)?;
+    if !with_command {
+        output.text(&text(&proof))?;
+    } else if !proof.ok && proof.command_exit.is_none() {
+        super::to_stderr(&text(&proof));
+    } else if output.verbose {
+        output.note(&text(&proof));
+    }
+    output.document(&json(&proof))?;
+    Ok(exit(&proof, with_command))
+}
+
+fn exit(proof: &Proof, with_command: bool) -> u8 {
+    match proof.command_exit {
+        Some(code) => u8::try_from(code).unwrap_or(Code::VerifyFailed.exit()),
+        None if with_command => Code::VerifyFailed.exit(),
+        None if proof.ok => 0,
+        None => Code::ProofFailed.exit(),
+    }
+}
+
+/// Whose container it is.
+fn account(context: &mut Context, args: &Args) -> Result<Account> {
+    let root = nix::unistd::geteuid().is_root();
+    let Some(user) = &args.user else {
+        if root {
+            return Err(Error::new(Code::Usage, "root must name a USER")
+                .why("root's own containers need no subordinate IDs")
+                .fix("subidctl verify USER"));
+        }
+        return host::me(&mut context.snapshot);
+    };
+    let account = host::find_user(&mut context.snapshot, &bytes(user))?;
+    if !root && account.uid.get() != nix::unistd::geteuid().as_raw() {
+        return Err(Error::new(Code::NotRoot, format!("only root can start {}'s containers", account.name))
+            .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
+            .fix("run it with sudo, or without a USER for yourself"));
+    }
+    Ok(account)
+}
+
+/// Runs the container on the host.
+fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bool) -> Result<Proof> {
+    context.refuse_directory()?;
+    let (machine, helpers) = host::machine(&context.root, Some(account))?;
+    let command = (!args.command.is_empty()).then(|| args.command.clone());
+    let spec = Spec {
+        user: account.name.clone(),
+        uid: account.uid,
+        gid: account.gid,
+        home: account.home.clone(),
+        shell: account.shell.clone(),
+        ranges: ranges(&context.snapshot, account),
+        command_timeout: None,
+        command,
+        timeout: args.timeout,
+        place: Place::Host,
+        helpers,
+    };
+    if !stdout_to_stderr {
+        return container::run(&spec, &machine);
+    }
+    // With --json stdout carries one document, so CMD's output goes to stderr.
+    let failed = |what: &'static str| move |errno: nix::errno::Errno| Error::new(Code::System, what).why(errno.desc());
+    let saved = nix::unistd::dup(std::io::stdout()).map_err(failed("cannot keep stdout"))?;
+    let _ = std::io::stdout().flush();
+    nix::unistd::dup2_stdout(std::io::stderr()).map_err(failed("cannot redirect stdout"))?;
+    let proof = container::run(&spec, &machine);
+    nix::unistd::dup2_stdout(&saved).map_err(failed("cannot restore stdout"))?;
+    proof
+}
+
+/// The user's ranges, in the order of the files, a line each.
+fn ranges(snapshot: &Snapshot, account: &Account) -> PerKind<Vec<Range>> {
+    let spellings = Owner::account(account.clone()).spellings(&snapshot.accounts);
+    PerKind::from_fn(|kind: Kind| {
+        let mut lines = std::collections::HashSet::new();
+        snapshot.files[kind]
+            .claims()
+            .filter(|c| !c.released && spellings.iter().any(|s| s == c.owner))
+            .filter(|c| lines.insert(c.line))
+            .map(|c| c.range)
+            .collect()
+    })
+}
+
+/// The hidden command: the side of the container that runs as the user.
+pub(super) fn worker() -> ExitCode {
+    container::worker_main()
+}

@@ -1,0 +1,198 @@
+//! From the root side to the worker: a fork, the drop, and this program executed anew.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, FcntlArg, OFlag, SealFlag, fcntl, open};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Pid, chdir, execveat, getgrouplist, getpid, getppid, getresuid, setsid};
+
+use super::drop::{Identity, Refusal, become_user};
+use super::protocol::{Channel, Event};
+use super::{Spec, WORKER};
+use crate::error::{Code, Error, Result};
+use crate::proof::Step;
+use crate::sys;
+
+/// The descriptor of the protocol in the worker.
+pub(super) const PROTOCOL_FD: i32 = 3;
+
+/// The descriptor of the program while it is being executed.
+const PROGRAM_FD: i32 = 4;
+
+/// `MFD_EXEC` (`memfd_create(2)`, Linux 6.3).
+const MFD_EXEC: u32 = 0x10;
+
+/// Exit code of a worker that could not begin; what went wrong is told on the channel.
+const FAILED: i32 = 125;
+
+/// Everything that the child needs, made before the fork.
+pub(super) struct Launch<'a> {
+    /// Whom to become first; `None` where we are that user already.
+    pub(super) identity: Option<Identity>,
+    /// Standard input, output and error of the worker.
+    pub(super) stdio: [BorrowedFd<'a>; 3],
+    /// Whether the worker leads a session of its own.
+    pub(super) own_session: bool,
+}
+
+/// Whom to become to be the spec's user: nobody else for the user, everything for root.
+pub(super) fn identity(spec: &Spec) -> Result<Option<Identity>> {
+    let now = getresuid().map_err(system("look up our own uid"))?;
+    let uid = nix::unistd::Uid::from_raw(spec.uid.get());
+    if [now.real, now.effective, now.saved].iter().all(|id| *id == uid) {
+        return Ok(None);
+    }
+    if !now.effective.is_root() {
+        return Err(Error::new(Code::NotRoot, format!("cannot run a container as {}", spec.user))
+            .why(format!("this is uid {}, and only root can become another user", now.effective))
+            .fix("run it as that user or with sudo"));
+    }
+    let gid = nix::unistd::Gid::from_raw(spec.gid.get());
+    let name = CString::new(spec.user.as_bytes()).map_err(|_| system("look up groups")(Errno::EINVAL))?;
+    let groups = getgrouplist(&name, gid).map_err(system("look up the user's groups"))?;
+    Ok(Some(Identity { uid, gid, groups }))
+}
+
+/// Forks the worker. It reports on `theirs`, which the caller closes afterwards.
+pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
+    let failed = system("start a process");
+    let program = program(launch.identity.is_some()).map_err(system("open our own program"))?;
+    let [stdin, stdout, stderr] = launch.stdio;
+    // Out of the way of the numbers at which they will be installed.
+    let high = |fd: BorrowedFd<'_>| sys::dup_from(fd, PROGRAM_FD + 1);
+    let fds = [high(stdin), high(stdout), high(stderr), high(theirs.as_fd()), high(program.as_fd())];
+    let fds = fds.into_iter().collect::<nix::Result<Vec<_>>>().map_err(system("copy a descriptor"))?;
+    let arguments = arguments(spec).ok_or_else(|| failed(Errno::EINVAL))?;
+    let environment = environment(spec).ok_or_else(|| failed(Errno::EINVAL))?;
+    let parent = getpid();
+    sys::spawn(|| {
+        let Ok((channel, program)) = keep_only(&fds) else { return FAILED };
+        let Err((call, errno)) = exec(launch, parent, &program, &arguments, &environment);
+        let words = format!("{call}: {}", errno.desc()).into_bytes();
+        let _ = channel.send(&Event::Failed { step: Step::Drop, words }, &[]);
+        FAILED
+    })
+    .map_err(failed)
+}
+
+/// In the child: installs standard input, output, error, protocol and program, in this order from 0 on,
+/// and closes everything else, so that nothing of root's is inherited.
+fn keep_only(fds: &[OwnedFd]) -> nix::Result<(Channel, OwnedFd)> {
+    let mut kept = Vec::new();
+    for (fd, at) in fds.iter().zip(0..) {
+        kept.push(sys::install_fd(fd.as_fd(), at, at == PROGRAM_FD)?);
+    }
+    sys::close_from(PROGRAM_FD.unsigned_abs() + 1);
+    let (program, protocol) = (kept.pop(), kept.pop());
+    // The standard ones are to stay open whatever happens to this process.
+    std::mem::forget(kept);
+    Ok((Channel::from_fd(protocol.ok_or(Errno::EBADF)?), program.ok_or(Errno::EBADF)?))
+}
+
+/// In the child: everything up to exec, which is where it ends when all goes well.
+fn exec(
+    launch: &Launch<'_>,
+    parent: Pid,
+    program: &OwnedFd,
+    arguments: &[CString],
+    environment: &[CString],
+) -> std::result::Result<Infallible, Refusal> {
+    default_signals().map_err(|e| ("sigaction", e))?;
+    if launch.own_session {
+        setsid().map_err(|e| ("setsid", e))?;
+    }
+    chdir("/").map_err(|e| ("chdir", e))?;
+    umask(Mode::from_bits_truncate(0o022));
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(|e| ("setrlimit", e))?;
+    if let Some(identity) = &launch.identity {
+        become_user(identity)?;
+    }
+    // Only now: a change of credentials takes the death signal away. The second call sees a parent that
+    // was gone before.
+    set_pdeathsig(Signal::SIGKILL).map_err(|e| ("prctl", e))?;
+    if getppid() != parent {
+        return Err(("getppid", Errno::ESRCH));
+    }
+    // Exec makes the process dumpable again, with nothing of root's in its memory.
+    execveat(program, c"", arguments, environment, AtFlags::AT_EMPTY_PATH).map_err(|e| ("execveat", e))
+}
+
+/// Default handlers for all signals, and none blocked.
+fn default_signals() -> nix::Result<()> {
+    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
+        sys::default_action(signal)?;
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// This program, open for execution. For another user it is a sealed copy in memory: the file itself may
+/// lie where that user cannot go, or be executable by root alone.
+fn program(for_another: bool) -> nix::Result<OwnedFd> {
+    let own = open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    if !for_another {
+        return Ok(own);
+    }
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    // Kernels before 6.3 refuse the flag that later ones may insist on (vm.memfd_noexec).
+    let copy = memfd_create(c"subidctl", flags | MFdFlags::from_bits_retain(MFD_EXEC))
+        .or_else(|_| memfd_create(c"subidctl", flags))?;
+    let mut from = std::fs::File::from(own);
+    let mut to = std::fs::File::from(copy);
+    std::io::copy(&mut from, &mut to).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(&to, FcntlArg::F_ADD_SEALS(seals))?;
+    // Executing a file that is open for writing is refused: reopen it.
+    open(
+        format!("/proc/self/fd/{}", to.as_raw_fd()).as_str(),
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+/// The worker's arguments: the hidden subcommand, then CMD as it is.
+fn arguments(spec: &Spec) -> Option<Vec<CString>> {
+    let command = spec.command.iter().flatten().map(|word| CString::new(word.as_bytes()).ok());
+    [Some(c"subidctl".to_owned()), CString::new(WORKER).ok()].into_iter().chain(command).collect()
+}
+
+/// The environment of everything below, built anew. Of our own only `TERM` and `LANG` are taken over, and
+/// only where they are plain words: nothing from the environment decides.
+fn environment(spec: &Spec) -> Option<Vec<CString>> {
+    let plain = |name: &str| {
+        std::env::var(name).ok().filter(|value| {
+            !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+@".contains(&b))
+        })
+    };
+    let (term, lang) = (plain("TERM"), plain("LANG"));
+    let user = spec.user.as_bytes();
+    let variables: [(&str, &[u8]); 7] = [
+        ("PATH", b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("HOME", &spec.home),
+        ("USER", user),
+        ("LOGNAME", user),
+        ("SHELL", &spec.shell),
+        ("TERM", term.as_deref().unwrap_or("dumb").as_bytes()),
+        ("LANG", lang.as_deref().unwrap_or("C.UTF-8").as_bytes()),
+    ];
+    variables
+        .into_iter()
+        .map(|(name, value)| CString::new([name.as_bytes(), b"=", value].concat()).ok())
+        .collect()
+}
+
+/// A system call of the root side that failed.
+pub(super) fn system(doing: &str) -> impl Fn(Errno) -> Error {
+    let what = format!("cannot {doing}");
+    move |errno| {
+        Error::new(Code::System, what.clone()).why(errno.desc()).fix("look at the system's limits and logs")
+    }
+}

@@ -1,0 +1,58 @@
+//! The test container: spec, protocol, runner and probes, from which a [`crate::proof::Proof`] comes.
+//!
+//! Three processes take part. The *root side* ([`run`]) forks, keeps the deadline and reads
+//! `/proc/PID` of the container; it treats all it is told as hostile. The *worker* ([`worker_main`]) is the
+//! program executed anew, as the user and with one thread; it clones the container and starts the helpers.
+//! The *container* is pid 1 of its own namespaces; when it ends the kernel ends all that runs in it.
+//! Each dies with its parent: killing any of them ends what lies below.
+
+mod command;
+mod drop;
+mod inside;
+mod launch;
+mod probes;
+mod protocol;
+mod runner;
+mod terminal;
+mod verdict;
+mod worker;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::host::Helpers;
+use crate::proof::Place;
+use crate::range::{Gid, Login, PerKind, Range, Uid};
+
+pub use runner::run;
+pub use worker::worker_main;
+
+/// The first argument of the program when it is executed as the worker.
+pub const WORKER: &str = "__container";
+
+/// Which container to make.
+#[derive(Debug)]
+pub struct Spec {
+    /// The account.
+    pub user: Login,
+    /// Its uid: ID 0 inside.
+    pub uid: Uid,
+    /// Its primary group: ID 0 inside.
+    pub gid: Gid,
+    /// `HOME` of CMD, as passwd spells it.
+    pub home: Vec<u8>,
+    /// `SHELL` of CMD, as passwd spells it.
+    pub shell: Vec<u8>,
+    /// The user's ranges in the order of the files.
+    pub ranges: PerKind<Vec<Range>>,
+    /// CMD with its arguments, run after the probes on a read-only view of the host's files.
+    pub command: Option<Vec<OsString>>,
+    /// How long everything but CMD may take.
+    pub timeout: Duration,
+    /// How long CMD may take; without a limit where `None`.
+    pub command_timeout: Option<Duration>,
+    /// Recorded in the proof.
+    pub place: Place,
+    /// newuidmap and newgidmap, opened and checked.
+    pub helpers: Helpers,
+}

@@ -1,0 +1,126 @@
+//! What is tried inside, one function each.
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, chown};
+use serde::{Deserialize, Serialize};
+
+use super::protocol::{Channel, Event};
+use crate::idmap::Extent;
+use crate::proof::ProbeStatus;
+use crate::range::{Kind, PerKind};
+
+/// The list of checks, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Check {
+    /// A file of ID 0 belongs to the user on the host.
+    FileOwn,
+    /// A file of the first subordinate ID.
+    FileFirst,
+    /// A file of the last mapped ID.
+    FileLast,
+    /// A uid beyond the map is refused.
+    UidBeyond,
+    /// A gid beyond the map is refused.
+    GidBeyond,
+}
+
+impl Check {
+    /// All, in order.
+    pub(super) const ALL: [Self; 5] =
+        [Self::FileOwn, Self::FileFirst, Self::FileLast, Self::UidBeyond, Self::GidBeyond];
+
+    /// Its name in reports.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::FileOwn => "file-own",
+            Self::FileFirst => "file-first",
+            Self::FileLast => "file-last",
+            Self::UidBeyond => "uid-beyond",
+            Self::GidBeyond => "gid-beyond",
+        }
+    }
+
+    /// The IDs inside that this check is about; `None` where the maps have no such ID.
+    pub(super) fn ids(self, maps: &PerKind<Vec<Extent>>) -> PerKind<Option<u32>> {
+        PerKind::from_fn(|kind| {
+            let map = &maps[kind];
+            let beyond =
+                map.last().and_then(|e| u32::try_from(u64::from(e.inside).checked_add(e.count)?).ok());
+            match self {
+                Self::FileOwn => Some(0),
+                Self::FileFirst => map.get(1).map(|e| e.inside),
+                Self::FileLast => beyond.and_then(|id| id.checked_sub(1)),
+                // The highest number is -1, "leave as it is", and no ID.
+                Self::UidBeyond | Self::GidBeyond => beyond.filter(|id| *id != u32::MAX),
+            }
+        })
+    }
+}
+
+/// Runs every check on files in `folder`.
+///
+/// # Errors
+/// What making a file or telling the root side gives; a check that fails is no error.
+pub(super) fn run(channel: &Channel, maps: &PerKind<Vec<Extent>>, folder: &Path) -> nix::Result<()> {
+    for check in Check::ALL {
+        let ids = check.ids(maps);
+        let path = folder.join(check.name());
+        let file =
+            File::create_new(&path).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
+        match check {
+            Check::FileOwn | Check::FileFirst | Check::FileLast => own(channel, check, ids, &path, &file)?,
+            Check::UidBeyond => beyond(channel, check, Kind::Uid, ids.uid, &path)?,
+            Check::GidBeyond => beyond(channel, check, Kind::Gid, ids.gid, &path)?,
+        }
+    }
+    Ok(())
+}
+
+/// Gives the file to the IDs and hands it out, for the host to see whose it is.
+fn own(
+    channel: &Channel,
+    check: Check,
+    ids: PerKind<Option<u32>>,
+    path: &Path,
+    file: &File,
+) -> nix::Result<()> {
+    match chown(path, ids.uid.map(Uid::from_raw), ids.gid.map(Gid::from_raw)) {
+        Ok(()) => channel.send(&Event::File(check), &[file.as_fd()]),
+        Err(errno) => say(channel, check, ProbeStatus::Failed, format!("chown: {}", errno.desc())),
+    }
+}
+
+/// Tries to give the file to an ID that is not mapped.
+fn beyond(channel: &Channel, check: Check, kind: Kind, id: Option<u32>, path: &Path) -> nix::Result<()> {
+    let Some(id) = id else {
+        let words = format!("every {} is mapped", kind.name());
+        return say(channel, check, ProbeStatus::NotApplicable, words);
+    };
+    let result = match kind {
+        Kind::Uid => chown(path, Some(Uid::from_raw(id)), None),
+        Kind::Gid => chown(path, None, Some(Gid::from_raw(id))),
+    };
+    let name = kind.name();
+    match result {
+        Err(Errno::EINVAL) => {
+            say(channel, check, ProbeStatus::Ok, format!("{name} {id} inside is not mapped, and refused"))
+        }
+        Ok(()) => say(
+            channel,
+            check,
+            ProbeStatus::Failed,
+            format!("{name} {id} inside is not mapped, and was taken"),
+        ),
+        Err(errno) => {
+            say(channel, check, ProbeStatus::Failed, format!("chown to {name} {id}: {}", errno.desc()))
+        }
+    }
+}
+
+fn say(channel: &Channel, check: Check, status: ProbeStatus, words: String) -> nix::Result<()> {
+    channel.send(&Event::Checked { check, status, words: words.into_bytes() }, &[])
+}

@@ -1,0 +1,177 @@
+//! What the root side, the worker and the container say to one another: one bounded message a step.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, setsockopt, socketpair, sockopt,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::probes::Check;
+use crate::idmap::Extent;
+use crate::proof::{ProbeStatus, Step};
+use crate::range::PerKind;
+
+/// Longest message in bytes. Two maps of a page each, as JSON, are the longest honest ones.
+const LONGEST: usize = 64 << 10;
+
+/// Longest text of another program that is passed on, in bytes.
+pub(super) const LONGEST_WORDS: usize = 1000;
+
+/// From the root side to the worker, with the two helpers' descriptors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// The maps to ask the helpers for.
+    pub(super) maps: PerKind<Vec<Extent>>,
+    /// For each helper, in milliseconds.
+    pub(super) timeout: u64,
+    /// Whether standard input is a terminal that CMD's session is to own.
+    pub(super) terminal: bool,
+}
+
+/// From the worker or the container to the root side.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Event {
+    /// This step begins.
+    At(Step),
+    /// A step failed, and nothing will follow.
+    Failed {
+        /// Which.
+        step: Step,
+        /// What the helper or the kernel said.
+        words: Vec<u8>,
+    },
+    /// What the container's first process sees of itself.
+    Inside {
+        /// Its pid.
+        pid: i32,
+        /// Its uid.
+        uid: u32,
+        /// `/proc/self/uid_map` and `gid_map`.
+        maps: PerKind<String>,
+    },
+    /// A file of the container's, with its descriptor: its owner is for the host to see.
+    File(Check),
+    /// A check that the container judged itself.
+    Checked {
+        /// Which.
+        check: Check,
+        /// How it went.
+        status: ProbeStatus,
+        /// What was seen.
+        words: Vec<u8>,
+    },
+    /// All is done; the container waits for a [`Reply`].
+    Ready,
+    /// CMD has ended with this exit code, as a shell would tell it.
+    Exited(u8),
+}
+
+/// From the root side to the container.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// Run CMD.
+    Run,
+    /// End.
+    End,
+}
+
+/// A message and what the kernel says about it.
+#[derive(Debug)]
+pub(super) struct Incoming<T> {
+    pub(super) message: T,
+    pub(super) fds: Vec<OwnedFd>,
+    pub(super) pid: Option<i32>,
+}
+
+/// One end of the socket.
+#[derive(Debug)]
+pub(super) struct Channel(OwnedFd);
+
+impl Channel {
+    /// The root side's end, on which the kernel names each sender, and the other.
+    pub(super) fn pair() -> nix::Result<(Self, Self)> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        setsockopt(&ours, sockopt::PassCred, &true)?;
+        Ok((Self(ours), Self(theirs)))
+    }
+
+    pub(super) fn from_fd(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// Sends one message. `EPIPE` where nobody is there any more.
+    pub(super) fn send<T: Serialize>(&self, message: &T, fds: &[BorrowedFd<'_>]) -> nix::Result<()> {
+        let bytes = serde_json::to_vec(message).map_err(|_| Errno::EINVAL)?;
+        let raw: Vec<_> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+        let rights = [ControlMessage::ScmRights(&raw)];
+        let control = if raw.is_empty() { &[][..] } else { &rights[..] };
+        let parts = [IoSlice::new(&bytes)];
+        sendmsg::<()>(self.0.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+    }
+
+    /// Waits for a message; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// `EBADMSG` for one that is not understood, `EMSGSIZE` for one that is too long.
+    pub(super) fn receive<T: DeserializeOwned>(&self) -> nix::Result<Option<Incoming<T>>> {
+        let mut buffer = vec![0; LONGEST];
+        let received = loop {
+            match crate::sys::receive(self.0.as_fd(), &mut buffer) {
+                Err(Errno::EINTR) => {}
+                Err(Errno::ECONNRESET) => return Ok(None),
+                result => break result?,
+            }
+        };
+        let bytes = buffer.get(..received.len).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let message = serde_json::from_slice(bytes).map_err(|_| Errno::EBADMSG)?;
+        Ok(Some(Incoming { message, fds: received.fds, pid: received.pid }))
+    }
+
+    /// As [`Channel::receive`], until the deadline: then `ETIMEDOUT`.
+    pub(super) fn receive_until<T: DeserializeOwned>(
+        &self,
+        deadline: Instant,
+    ) -> nix::Result<Option<Incoming<T>>> {
+        wait_readable(self.0.as_fd(), deadline)?;
+        self.receive()
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The time left as poll takes it: rounded up, so that a wait does not end just before the deadline.
+pub(super) fn time_left(deadline: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let milliseconds = left.as_micros().div_ceil(1000);
+    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+}
+
+/// Waits until there is something to read, or the other end is gone.
+///
+/// # Errors
+/// `ETIMEDOUT` at the deadline.
+pub(super) fn wait_readable(fd: BorrowedFd<'_>, deadline: Instant) -> nix::Result<()> {
+    loop {
+        let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+        match poll(&mut fds, time_left(deadline)) {
+            Ok(0) if Instant::now() >= deadline => return Err(Errno::ETIMEDOUT),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(errno),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The root side: forks, keeps the deadline, reads what the kernel shows of the container, and believes
+//! nothing else.
+
+use std::fs::File;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+
+use super::Spec;
+use super::launch::{self, Launch, system};
+use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
+use super::terminal::Terminal;
+use super::verdict::{Seen, expected_maps, failed};
+use crate::error::{Code, Error, Result};
+use crate::proof::{Proof, Step};
+use crate::range::Kind;
+use crate::snapshot::Machine;
+use crate::sys::Ignored;
+
+/// More messages than an honest container sends.
+const MOST_EVENTS: usize = 64;
+
+/// How much longer than a helper's deadline the whole may take.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Makes the container, looks at it from both sides, and ends it.
+///
+/// A container that fails is no error but a proof with `ok: false`, its step, the helper's words and the
+/// cause. CMD's exit code is in the proof.
+///
+/// # Errors
+/// `not-root` where the caller is neither root nor the user, `system` where the root side's own calls fail,
+/// `interrupted` where a signal ended it.
+pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
+    let identity = launch::identity(spec)?;
+    let maps = match expected_maps(spec) {
+        Ok(maps) => maps,
+        Err(words) => return Ok(failed(spec, machine, Step::Prepare, words.as_bytes())),
+    };
+    for kind in Kind::BOTH {
+        if spec.helpers[kind].is_none() {
+            let step = if kind == Kind::Uid { Step::UidMap } else { Step::GidMap };
+            let words = format!("{}: there is none that can be used", kind.helper());
+            return Ok(failed(spec, machine, step, words.as_bytes()));
+        }
+    }
+    let helpers: Vec<BorrowedFd<'_>> =
+        Kind::BOTH.iter().filter_map(|kind| spec.helpers[*kind].as_ref()).map(|fd| fd.as_fd()).collect();
+
+    let mut terminal = None;
+    if identity.is_some() && spec.command.is_some() {
+        terminal = Terminal::for_user(spec.uid).map_err(system("make a pseudo-terminal"))?;
+    }
+    let nowhere = File::options().read(true).write(true).open("/dev/null");
+    let nowhere = nowhere.map_err(|e| system("open /dev/null")(errno(&e)))?;
+    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let stdio = match (&spec.command, &terminal) {
+        (None, _) => [nowhere.as_fd(); 3],
+        (Some(_), Some(terminal)) => terminal.stdio(),
+        (Some(_), None) => [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()],
+    };
+    // As the user, CMD has the user's own terminal and session.
+    let own_session = identity.is_some() || spec.command.is_none();
+    let (ours, theirs) = Channel::pair().map_err(system("make a socket"))?;
+    let launch = Launch { identity, stdio, own_session };
+    let worker = launch::start(spec, &launch, &theirs)?;
+    drop(theirs);
+    let worker = Worker { pid: worker, own_session };
+
+    let timeout = u64::try_from(spec.timeout.as_millis()).unwrap_or(u64::MAX);
+    let is_terminal = terminal.as_ref().is_some_and(Terminal::is_input);
+    let request = Request { maps: maps.clone(), timeout, terminal: is_terminal };
+    // A worker that is gone already has said why, or the end of the stream says so below.
+    let _ = ours.send(&request, &helpers);
+    let mut seen = Seen::new(spec, maps, worker.pid);
+    let deadline = Instant::now() + spec.timeout + GRACE;
+    watch(&ours, &mut seen, deadline).map_err(system("talk to the container"))?;
+
+    let mut exit = None;
+    if spec.command.is_some() && seen.agrees() {
+        if let Some(terminal) = &mut terminal {
+            terminal.begin().map_err(system("set the terminal"))?;
+        }
+        let _ignored = (!own_session).then(|| Ignored::new(&[Signal::SIGINT, Signal::SIGQUIT]));
+        exit = command(&ours, &mut seen, spec.command_timeout, terminal.as_mut())?;
+    } else {
+        let _ = ours.send(&Reply::End, &[]);
+    }
+    drop(terminal);
+    worker.end(&ours);
+    Ok(seen.proof(spec, machine, exit))
+}
+
+/// Hears the container until it is ready or has failed.
+fn watch(channel: &Channel, seen: &mut Seen, deadline: Instant) -> nix::Result<()> {
+    for _ in 0..MOST_EVENTS {
+        match channel.receive_until::<Event>(deadline) {
+            Ok(Some(incoming)) => {
+                if seen.hear(incoming) {
+                    return Ok(());
+                }
+            }
+            Ok(None) => {
+                seen.fail_here("the container ended without a word");
+                return Ok(());
+            }
+            Err(Errno::ETIMEDOUT) => {
+                seen.time_out();
+                return Ok(());
+            }
+            Err(Errno::EBADMSG | Errno::EMSGSIZE | Errno::ENOBUFS) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    seen.fail_here("the container sent what no container of ours sends");
+    Ok(())
+}
+
+/// Lets CMD run and waits for its exit code.
+fn command(
+    channel: &Channel,
+    seen: &mut Seen,
+    timeout: Option<Duration>,
+    terminal: Option<&mut Terminal>,
+) -> Result<Option<u8>> {
+    seen.step = Step::Command;
+    let _ = channel.send(&Reply::Run, &[]);
+    let day = Duration::from_secs(86400);
+    let deadline = Instant::now() + timeout.unwrap_or(365 * day);
+    let waited = match terminal {
+        Some(terminal) => terminal.relay_until(channel.as_fd(), deadline),
+        None => wait_readable(channel.as_fd(), deadline),
+    };
+    match waited {
+        Ok(()) => {}
+        Err(Errno::ETIMEDOUT) => {
+            seen.time_out();
+            return Ok(None);
+        }
+        Err(Errno::EINTR) => return Err(Error::new(Code::Interrupted, "interrupted by a signal")),
+        Err(errno) => return Err(system("relay the terminal")(errno)),
+    }
+    match channel.receive::<Event>() {
+        Ok(Some(Incoming { message: Event::Exited(code), .. })) => return Ok(Some(code)),
+        Ok(Some(incoming)) => {
+            seen.hear(incoming);
+        }
+        _ => {}
+    }
+    seen.fail_here("the container ended without CMD's exit code");
+    Ok(None)
+}
+
+/// The worker's process. Dropping it ends it, and with it the container and all that runs there.
+struct Worker {
+    pid: Pid,
+    own_session: bool,
+}
+
+impl Worker {
+    /// Ends everything and waits until it is gone: while any of it lives the socket has another end.
+    fn end(self, channel: &Channel) {
+        drop(self);
+        let deadline = Instant::now() + GRACE;
+        for _ in 0..MOST_EVENTS {
+            if !matches!(channel.receive_until::<Event>(deadline), Ok(Some(_))) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // A helper that hangs is in the worker's session, where that has one of its own. The pid is ours
+        // until it has been waited for.
+        if self.own_session {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+        }
+        let _ = kill(self.pid, Signal::SIGKILL);
+        while waitpid(self.pid, None) == Err(Errno::EINTR) {}
+    }
+}
+
+/// The system's number of an I/O error.
+pub(super) fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}

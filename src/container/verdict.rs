@@ -1,0 +1,246 @@
+//! From what was heard and what the kernel shows to a proof.
+
+use std::io::Read as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
+
+use super::Spec;
+use super::probes::Check;
+use super::protocol::{Event, Incoming, LONGEST_WORDS};
+use crate::findings::{self, Facts};
+use crate::idmap::{self, Extent};
+use crate::proof::{Identity, Probe, ProbeStatus, Proof, Step};
+use crate::range::{Kind, PerKind};
+use crate::snapshot::Machine;
+use crate::sys;
+use crate::text::escape;
+
+/// What is known so far.
+pub(super) struct Seen {
+    /// The step that is under way.
+    pub(super) step: Step,
+    worker: Pid,
+    timeout: std::time::Duration,
+    expected: PerKind<Vec<Extent>>,
+    host: PerKind<Vec<Extent>>,
+    inside: PerKind<Vec<Extent>>,
+    claims: Option<(i32, u32)>,
+    identity: Option<Identity>,
+    probes: Vec<Probe>,
+    failure: Option<(Step, Vec<u8>)>,
+}
+
+/// The maps that podman would ask for.
+///
+/// # Errors
+/// A sentence where the user has no range of a kind, or the IDs inside pass 2^32.
+pub(super) fn expected_maps(spec: &Spec) -> Result<PerKind<Vec<Extent>>, String> {
+    PerKind::try_from_fn(|kind| {
+        let ranges = &spec.ranges[kind];
+        let own = if kind == Kind::Uid { spec.uid.get() } else { spec.gid.get() };
+        if ranges.is_empty() {
+            return Err(format!("no {} range for {} in the files", kind.file(), spec.user));
+        }
+        idmap::podman(own, ranges).ok_or_else(|| {
+            format!("the {} ranges of {} hold more IDs than there are", kind.file(), spec.user)
+        })
+    })
+}
+
+/// The proof of a container that was never begun.
+pub(super) fn failed(spec: &Spec, machine: &Machine, step: Step, words: &[u8]) -> Proof {
+    let expected = expected_maps(spec).unwrap_or_default();
+    let mut seen = Seen::new(spec, expected, Pid::this());
+    seen.failure = Some((step, words.to_vec()));
+    seen.proof(spec, machine, None)
+}
+
+impl Seen {
+    pub(super) fn new(spec: &Spec, expected: PerKind<Vec<Extent>>, worker: Pid) -> Self {
+        Self {
+            step: Step::Drop,
+            worker,
+            timeout: spec.timeout,
+            expected,
+            host: PerKind::default(),
+            inside: PerKind::default(),
+            claims: None,
+            identity: None,
+            probes: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Takes in one message; true when the container waits for a reply, or has failed.
+    pub(super) fn hear(&mut self, incoming: Incoming<Event>) -> bool {
+        match incoming.message {
+            Event::At(step) => self.step = step,
+            Event::Failed { step, mut words } => {
+                words.truncate(LONGEST_WORDS);
+                self.failure = Some((step, words));
+                return true;
+            }
+            Event::Inside { pid, uid, maps } => {
+                self.step = Step::Probe;
+                self.claims = Some((pid, uid));
+                self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());
+            }
+            Event::File(check) => {
+                let probe = self.judge_file(check, incoming.fds.first());
+                self.probes.push(probe);
+            }
+            Event::Checked { check, status, mut words } => {
+                words.truncate(LONGEST_WORDS);
+                self.probes.push(Probe { id: check.name().to_owned(), status, message: escape(&words) });
+            }
+            Event::Ready => {
+                match look(incoming.pid, self.worker) {
+                    Ok((pid, uid, host)) => {
+                        self.host = host;
+                        self.identity = self.claims.map(|(inside_pid, inside_uid)| Identity {
+                            inside_pid,
+                            inside_uid,
+                            host_pid: pid,
+                            host_uid: uid,
+                        });
+                    }
+                    Err(words) => self.fail_here(words),
+                }
+                return true;
+            }
+            Event::Exited(_) => {
+                self.fail_here("an exit code came before CMD");
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The step under way failed, with these words of our own.
+    pub(super) fn fail_here(&mut self, words: &str) {
+        self.failure.get_or_insert_with(|| (self.step, words.as_bytes().to_vec()));
+    }
+
+    /// The deadline has come.
+    pub(super) fn time_out(&mut self) {
+        let step = self.step.name();
+        let words = format!("no answer within {} s at the step {step}", self.timeout.as_secs());
+        self.failure.get_or_insert((Step::Timeout, words.into_bytes()));
+    }
+
+    /// Whether all is as it should be.
+    pub(super) fn agrees(&self) -> bool {
+        let all = Check::ALL.iter().all(|check| self.probes.iter().any(|p| p.id == check.name()));
+        let none_failed = self.probes.iter().all(|p| p.status != ProbeStatus::Failed);
+        self.failure.is_none()
+            && all
+            && none_failed
+            && self.host == self.expected
+            && self.inside == self.expected
+    }
+
+    /// The host's view of a file that the container gave to mapped IDs.
+    fn judge_file(&self, check: Check, file: Option<&OwnedFd>) -> Probe {
+        let ids = check.ids(&self.expected);
+        let wanted = PerKind::from_fn(|kind| idmap::outside(&self.expected[kind], ids[kind]?));
+        let (status, message) = match (file.map(|fd| sys::owner(fd.as_fd())), ids, wanted) {
+            (
+                Some(Ok((uid, gid))),
+                PerKind { uid: Some(u), gid: Some(g) },
+                PerKind { uid: Some(wanted_uid), gid: Some(wanted_gid) },
+            ) => {
+                let right = (uid, gid) == (wanted_uid, wanted_gid);
+                let status = if right { ProbeStatus::Ok } else { ProbeStatus::Failed };
+                let wrong = if right { String::new() } else { format!(", not {wanted_uid}:{wanted_gid}") };
+                (status, format!("a file of {u}:{g} inside belongs to {uid}:{gid} on the host{wrong}"))
+            }
+            (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("statx: {}", errno.desc())),
+            _ => (ProbeStatus::Failed, "no file came".to_owned()),
+        };
+        Probe { id: check.name().to_owned(), status, message }
+    }
+
+    /// What is not as expected, where no step failed.
+    fn disagreement(&self) -> String {
+        if let Some(probe) = self.probes.iter().find(|p| p.status == ProbeStatus::Failed) {
+            return format!("{}: {}", probe.id, probe.message);
+        }
+        for kind in Kind::BOTH {
+            if self.host[kind] != self.expected[kind] || self.inside[kind] != self.expected[kind] {
+                return format!("the {}_map is not the one that was asked for", kind.name());
+            }
+        }
+        "the container did not do all its checks".to_owned()
+    }
+
+    /// The verdict, with the cause of what failed.
+    pub(super) fn proof(self, spec: &Spec, machine: &Machine, exit: Option<u8>) -> Proof {
+        let ok = self.agrees();
+        let disagreement = (!ok).then(|| (Step::Probe, self.disagreement()));
+        let words = self.failure.map(|(step, words)| (step, escape(&words))).or(disagreement);
+        let facts = Facts {
+            machine,
+            user: &spec.user,
+            uid: spec.uid,
+            gid: spec.gid,
+            ranges: PerKind { uid: &spec.ranges.uid, gid: &spec.ranges.gid },
+        };
+        Proof {
+            ok,
+            place: spec.place,
+            user: spec.user.to_string(),
+            uid: spec.uid.get(),
+            maps: self.host,
+            inside: self.inside,
+            expected: self.expected,
+            identity: self.identity,
+            probes: self.probes,
+            failure: words.map(|(step, words)| findings::cause(step, words, &facts)),
+            command_exit: exit.map(i32::from),
+        }
+    }
+}
+
+/// Longest file of /proc that is read: two pages, while a map fits one.
+const LONGEST_PROC: u64 = 64 << 10;
+
+/// Reads the container's maps from the host's side: pid and uid on the host, and both maps. The kernel named
+/// the sender; that it is the worker's child and pid 1 of its own namespace is checked here, so that no
+/// other process of the user's can stand in for it.
+fn look(sender: Option<i32>, worker: Pid) -> Result<(i32, u32, PerKind<Vec<Extent>>), &'static str> {
+    let unseen = "the host cannot see the container in /proc";
+    let pid = sender.filter(|pid| *pid > 0).ok_or(unseen)?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    // Held open: it goes on meaning this process, whatever becomes of the pid.
+    let folder = open(format!("/proc/{pid}").as_str(), flags, Mode::empty()).map_err(|_| unseen)?;
+    let status = read(&folder, "status").map_err(|_| unseen)?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.split_ascii_whitespace().collect::<Vec<_>>())
+    };
+    let parent = field("PPid").and_then(|words| words.first()?.parse().ok());
+    let first = field("NSpid").is_none_or(|words| words.last() == Some(&"1"));
+    if parent != Some(worker.as_raw()) || !first {
+        return Err("another process answered in the container's place");
+    }
+    let uid = field("Uid").and_then(|words| words.first()?.parse().ok()).ok_or(unseen)?;
+    let maps = PerKind::try_from_fn(|kind| {
+        let text = read(&folder, &format!("{}_map", kind.name())).map_err(|_| unseen)?;
+        idmap::parse(&text).ok_or(unseen)
+    })?;
+    Ok((pid, uid, maps))
+}
+
+fn read(folder: &OwnedFd, name: &str) -> nix::Result<String> {
+    let file = openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut text = String::new();
+    std::fs::File::from(file)
+        .take(LONGEST_PROC)
+        .read_to_string(&mut text)
+        .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
+    Ok(text)
+}

@@ -1,0 +1,183 @@
+//! newuidmap and newgidmap.
+
+use super::{Entry, Facts, Group, Seen, Status, is_map, not_permitted};
+use crate::range::Kind;
+use crate::snapshot::Helper;
+use crate::text::shell_word;
+
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "helper-missing",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "newuidmap or newgidmap is not installed",
+        explain: "Only these two programs may write a user's ranges into the map of a container. They come \
+                  with the package uidmap or shadow.",
+        consequence: "no rootless container gets more than one ID",
+        explains: |step, _| is_map(step),
+        find: |facts| each(facts, missing),
+    },
+    Entry {
+        id: "helper-untrusted",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "a helper could be replaced by others than root",
+        explain: "A helper that runs with root's rights must be a regular file of root's, in a folder of \
+                  root's, that nobody else can write to. Such a one is never started.",
+        consequence: "whoever can write to it can become any user",
+        explains: |step, _| is_map(step),
+        find: |facts| each(facts, untrusted),
+    },
+    Entry {
+        id: "helper-no-privilege",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "a helper is neither setuid root nor has its file capability",
+        explain: "newuidmap needs CAP_SETUID and newgidmap CAP_SETGID, by the setuid bit or as a file \
+                  capability with the effective bit. Copies of a system (tar, image builds, rsync without -X) \
+                  lose either.",
+        consequence: "the kernel refuses the map",
+        explains: |step, words| is_map(step) && not_permitted(words),
+        find: |facts| each(facts, no_privilege),
+    },
+    Entry {
+        id: "helper-both",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "a helper is setuid root and has file capabilities as well",
+        explain: "With both, the program runs as root with the file's capabilities alone, which do not let it \
+                  open the map of another user's process.",
+        consequence: "newuidmap: open of uid_map failed: Permission denied",
+        explains: |step, words| is_map(step) && not_permitted(words),
+        find: |facts| each(facts, both),
+    },
+    Entry {
+        id: "helper-nosuid-mount",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "a helper lies on a file system mounted nosuid",
+        explain: "On such a mount setuid bits and file capabilities have no effect.",
+        consequence: "the kernel refuses the map",
+        explains: |step, words| is_map(step) && not_permitted(words),
+        find: |facts| each(facts, nosuid_mount),
+    },
+    Entry {
+        id: "helper-shadowed",
+        group: Group::Helpers,
+        severity: Status::Warning,
+        title: "PATH finds another program first",
+        explain: "Engines take the first newuidmap of PATH. One without privileges (from nix, conda or a home \
+                  folder) makes them fail where subidctl succeeds.",
+        consequence: "engines may use the wrong helper",
+        explains: |_, _| false,
+        find: |facts| each(facts, shadowed),
+    },
+];
+
+fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind, &Helper) -> Option<Seen>) -> Vec<Seen> {
+    facts.machine.helpers.iter().filter_map(|(kind, helper)| find(facts, kind, helper)).collect()
+}
+
+fn missing(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    helper.path.is_none().then(|| Seen {
+        file: Some(kind.helper().to_owned()),
+        message: format!("{} is not installed", kind.helper()),
+        evidence: format!("no {} in /usr/bin, /bin, /usr/sbin, /sbin, /usr/local/bin", kind.helper()),
+        fix: facts.machine.install.clone(),
+    })
+}
+
+fn untrusted(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let (path, why) = (helper.path.as_ref()?, helper.untrusted.as_ref()?);
+    Some(Seen {
+        file: Some(path.clone()),
+        message: format!("{} cannot be trusted: {why}", kind.helper()),
+        evidence: format!("{path}: mode {:04o}, owner {}: {why}", helper.mode, helper.uid),
+        fix: format!("remove {path} and install it anew: {}", facts.machine.install),
+    })
+}
+
+/// The bit of the capability that this helper needs (linux/capability.h).
+const fn capability(kind: Kind) -> (u32, &'static str) {
+    match kind {
+        Kind::Uid => (7, "cap_setuid"),
+        Kind::Gid => (6, "cap_setgid"),
+    }
+}
+
+fn setuid_root(helper: &Helper) -> bool {
+    helper.mode & libc::S_ISUID != 0 && helper.uid == 0
+}
+
+fn describe(helper: &Helper) -> String {
+    let caps = match helper.file_caps {
+        None => "no file capabilities".to_owned(),
+        Some((bits, true)) => format!("file capabilities {bits:#x}, effective"),
+        Some((bits, false)) => format!("file capabilities {bits:#x}, not effective"),
+    };
+    let path = helper.path.as_deref().unwrap_or_default();
+    format!("{path}: mode {:04o}, owner {}, {caps}", helper.mode, helper.uid)
+}
+
+fn no_privilege(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let path = usable(helper)?;
+    let (bit, name) = capability(kind);
+    let by_file = helper.file_caps.is_some_and(|(bits, effective)| bits & 1 << bit != 0 && effective);
+    if by_file || (setuid_root(helper) && helper.file_caps.is_none()) {
+        return None;
+    }
+    let word = shell_word(path.as_bytes())?;
+    // A file with capabilities keeps its way of working; any other gets the setuid bit, which needs no
+    // tool and no support of the file system.
+    let fix = if helper.file_caps.is_some() {
+        format!("sudo setcap {name}=ep {word}")
+    } else {
+        format!("sudo chmod u+s {word}")
+    };
+    Some(Seen {
+        file: Some(path.to_owned()),
+        message: format!("{} has no privilege", kind.helper()),
+        evidence: describe(helper),
+        fix,
+    })
+}
+
+fn both(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let path = usable(helper)?;
+    if !setuid_root(helper) || helper.file_caps.is_none() {
+        return None;
+    }
+    Some(Seen {
+        file: Some(path.to_owned()),
+        message: format!("{} is setuid root and has file capabilities", kind.helper()),
+        evidence: describe(helper),
+        fix: format!("sudo setcap -r {}", shell_word(path.as_bytes())?),
+    })
+}
+
+fn nosuid_mount(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let (path, mount) = (usable(helper)?, helper.nosuid_mount.as_ref()?);
+    Some(Seen {
+        file: Some(path.to_owned()),
+        message: format!("{} lies on a nosuid mount", kind.helper()),
+        evidence: format!(
+            "{path} is on the mount {}, which has the option nosuid",
+            crate::text::escape(mount.as_bytes())
+        ),
+        fix: format!("sudo mount -o remount,suid {}", shell_word(mount.as_bytes())?),
+    })
+}
+
+fn shadowed(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let (path, other) = (usable(helper)?, helper.shadowed_by.as_ref()?);
+    Some(Seen {
+        file: Some(other.clone()),
+        message: format!("PATH finds {other} before {path}"),
+        evidence: format!("{other} is the first {} in PATH", kind.helper()),
+        fix: "put /usr/bin before that folder in PATH".to_owned(),
+    })
+}
+
+fn usable(helper: &Helper) -> Option<&str> {
+    if helper.untrusted.is_some() { None } else { helper.path.as_deref() }
+}

@@ -1,0 +1,268 @@
+//! The kernel's switches, and what this process may not do.
+
+use super::{Entry, Facts, Group, Seen, Status, is_map, not_permitted};
+use crate::idmap::Extent;
+use crate::proof::Step;
+use crate::range::{Kind, Range};
+
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "userns-missing",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "the kernel has no user namespaces",
+        explain: "It was built without CONFIG_USER_NS.",
+        consequence: "no rootless container can start",
+        explains: |step, _| step == Step::Unshare,
+        find: |facts| {
+            let there = facts.machine.kernel.user_namespaces;
+            one(!there, "the kernel has no user namespaces", || {
+                ("/proc/self/ns/user does not exist".into(), "boot a kernel with CONFIG_USER_NS=y".into())
+            })
+        },
+    },
+    Entry {
+        id: "userns-limit-zero",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "user.max_user_namespaces is 0",
+        explain: "Some hardening guides set it; it forbids user namespaces to everybody.",
+        consequence: "no rootless container can start",
+        explains: |step, _| step == Step::Unshare,
+        find: |facts| {
+            let zero = facts.machine.kernel.max_user_namespaces == Some(0);
+            one(zero, "user namespaces are limited to none", || {
+                (
+                    "/proc/sys/user/max_user_namespaces is 0".into(),
+                    "sudo sysctl -w user.max_user_namespaces=28633".into(),
+                )
+            })
+        },
+    },
+    Entry {
+        id: "namespace-limit-zero",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "another kind of namespace is limited to none",
+        explain: "A container needs mount, pid, net, ipc and uts namespaces as well.",
+        consequence: "no container can start",
+        explains: |step, _| step == Step::Unshare,
+        find: |facts| {
+            let zero = &facts.machine.kernel.other_limits_zero;
+            let seen = |name: &String| Seen {
+                message: format!("{name} is 0"),
+                evidence: format!("{name} is 0"),
+                fix: format!("sudo sysctl -w {name}=28633"),
+                ..Seen::default()
+            };
+            zero.iter().map(seen).collect()
+        },
+    },
+    Entry {
+        id: "userns-clone-off",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "kernel.unprivileged_userns_clone is 0",
+        explain: "A switch of Debian's and Arch's older or hardened kernels: only root may make user namespaces.",
+        consequence: "no rootless container can start",
+        explains: |step, _| step == Step::Unshare,
+        find: |facts| {
+            let off = facts.machine.kernel.unprivileged_userns_clone == Some(0);
+            one(off, "user namespaces are for root alone", || {
+                (
+                    "/proc/sys/kernel/unprivileged_userns_clone is 0".into(),
+                    "sudo sysctl -w kernel.unprivileged_userns_clone=1".into(),
+                )
+            })
+        },
+    },
+    Entry {
+        id: "apparmor-userns",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "AppArmor restricts user namespaces to programs with a profile",
+        explain: "Ubuntu from 23.10 on. A program needs a profile with the rule `userns,`. The engines come with \
+                  theirs; subidctl, and anything of your own, needs one too.",
+        consequence: "a program without such a profile gets no namespace, or one without capabilities",
+        explains: |step, words| {
+            matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
+                && not_permitted(words)
+        },
+        find: |facts| {
+            let on = facts.machine.kernel.apparmor_restrict.is_some_and(|value| value != 0);
+            one(on, "AppArmor restricts user namespaces", || {
+                (
+                    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1".into(),
+                    "install an AppArmor profile with `userns,` for this program's path, then: \
+                     sudo systemctl reload apparmor"
+                        .into(),
+                )
+            })
+        },
+    },
+    Entry {
+        id: "chroot",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "this process runs in a chroot",
+        explain: "The kernel refuses user namespaces to processes whose root folder is not their mount \
+                  namespace's (user_namespaces(7)).",
+        consequence: "no rootless container can start from here",
+        explains: |step, _| step == Step::Unshare,
+        find: |facts| {
+            one(facts.machine.process.chroot, "this is a chroot", || {
+                (
+                    "no mount point / in /proc/self/mountinfo".into(),
+                    "run it outside the chroot, or enter the tree by pivot_root (systemd-nspawn, unshare -R)"
+                        .into(),
+                )
+            })
+        },
+    },
+    Entry {
+        id: "no-new-privs",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "no_new_privs is set",
+        explain: "A process with it, and all its children, gain nothing from setuid bits and file \
+                  capabilities. systemd sets it for NoNewPrivileges= and several other options \
+                  (RestrictAddressFamilies=, SystemCallFilter= …) of units without root, container engines for \
+                  no-new-privileges.",
+        consequence: "the kernel refuses the map",
+        explains: |step, words| is_map(step) && not_permitted(words),
+        find: |facts| {
+            one(facts.machine.process.no_new_privs, "this process cannot gain privileges", || {
+                (
+                    "NoNewPrivs: 1 in /proc/self/status".into(),
+                    "run it without no_new_privs: drop NoNewPrivileges= and options that imply it from the unit"
+                        .into(),
+                )
+            })
+        },
+    },
+    Entry {
+        id: "bounding-set",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "a capability is missing from the bounding set",
+        explain: "A setuid or file-capability program cannot get what is not in the caller's bounding set. \
+                  newuidmap needs CAP_SETUID, newgidmap CAP_SETGID; setuid helpers of shadow before 4.15 \
+                  CAP_SYS_ADMIN too.",
+        consequence: "the kernel refuses the map",
+        explains: |step, words| is_map(step) && not_permitted(words),
+        find: bounding_set,
+    },
+    Entry {
+        id: "outer-map",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "this user namespace does not have the user's IDs",
+        explain: "subidctl itself runs in a container, and only IDs that exist here can be mapped further.",
+        consequence: "the kernel refuses the map",
+        explains: |step, words| is_map(step) && not_permitted(words),
+        find: outer_map,
+    },
+    Entry {
+        id: "primary-group",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "the process's group is not the account's primary group",
+        explain: "newuidmap serves only processes whose group is the one of passwd; newgrp, sg and batch \
+                  systems change it.",
+        consequence: "newuidmap: Target process … is owned by a different user",
+        explains: |step, words| is_map(step) && words.contains("is owned by a different user"),
+        find: |facts| {
+            let Some((now, primary)) = facts.machine.process.gid_differs else { return Vec::new() };
+            one(true, "the primary group is another one", || {
+                (
+                    format!("group {now}, while passwd says {primary}"),
+                    "log in again, or leave the shell that newgrp or sg began".into(),
+                )
+            })
+        },
+    },
+    Entry {
+        id: "seccomp",
+        group: Group::Kernel,
+        severity: Status::Warning,
+        title: "a seccomp filter is active",
+        explain: "Container engines forbid new namespaces and mounts to what runs inside.",
+        consequence: "the filter may refuse what a container needs",
+        explains: |step, words| {
+            matches!(step, Step::Unshare | Step::Enter | Step::Mount | Step::Command) && not_permitted(words)
+        },
+        find: |facts| {
+            one(facts.machine.process.seccomp, "a seccomp filter is active", || {
+                (
+                    "Seccomp in /proc/self/status is not 0".into(),
+                    "run the outer container with --security-opt seccomp=unconfined".into(),
+                )
+            })
+        },
+    },
+];
+
+fn one(found: bool, message: &str, texts: impl FnOnce() -> (String, String)) -> Vec<Seen> {
+    if !found {
+        return Vec::new();
+    }
+    let (evidence, fix) = texts();
+    vec![Seen { file: None, message: message.to_owned(), evidence, fix }]
+}
+
+/// Bits of linux/capability.h.
+const SETGID: u32 = 6;
+const SETUID: u32 = 7;
+const SYS_ADMIN: u32 = 21;
+
+fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
+    let process = &facts.machine.process;
+    let lacks = |bit: u32| process.bounding & 1 << bit == 0;
+    let mut missing = Vec::new();
+    for (bit, name) in [(SETUID, "CAP_SETUID"), (SETGID, "CAP_SETGID")] {
+        if lacks(bit) {
+            missing.push(name);
+        }
+    }
+    if lacks(SYS_ADMIN) && facts.machine.helpers.iter().any(|(_, helper)| helper.file_caps.is_none()) {
+        missing.push("CAP_SYS_ADMIN");
+    }
+    let names = missing.join(", ");
+    one(!missing.is_empty(), "the bounding set lacks a capability", || {
+        (
+            format!("{names} not in CapBnd {:016x} of /proc/self/status", process.bounding),
+            format!("give {names} back: in a unit CapabilityBoundingSet=, for a container --cap-add"),
+        )
+    })
+}
+
+fn outer_map(facts: &Facts<'_>) -> Vec<Seen> {
+    let lacking = |kind: Kind| {
+        let map = &facts.machine.process.maps[kind];
+        let range = facts.ranges[kind].iter().find(|range| !mapped(map, **range))?;
+        let name = kind.name();
+        Some(Seen {
+            file: Some(format!("/etc/{}", kind.file())),
+            message: format!("{name}s {range} do not exist in this user namespace"),
+            evidence: format!("/proc/self/{name}_map does not hold {range}: {}", show(map)),
+            fix: format!("give the outer container {range}, or choose a range within its own IDs"),
+        })
+    };
+    Kind::BOTH.into_iter().filter_map(lacking).collect()
+}
+
+fn show(map: &[Extent]) -> String {
+    let words = map.iter().map(|e| format!("{} {} {}", e.inside, e.outside, e.count));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether every ID of the range lies in some extent, which may be one after another.
+fn mapped(map: &[Extent], range: Range) -> bool {
+    let mut next = u64::from(range.first());
+    while next <= u64::from(range.last()) {
+        let holds = |e: &&Extent| u64::from(e.inside) <= next && next < u64::from(e.inside) + e.count;
+        let Some(extent) = map.iter().find(holds) else { return false };
+        next = u64::from(extent.inside) + extent.count;
+    }
+    true
+}

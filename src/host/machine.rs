@@ -1,0 +1,107 @@
+//! What decides whether containers can start here: helpers, kernel switches, and our own restrictions.
+
+use std::path::Path;
+
+use super::helpers::{Helpers, helpers};
+use super::{Root, read_proc};
+use crate::error::{Error, Result};
+use crate::idmap;
+use crate::range::{Kind, PerKind};
+use crate::snapshot::{Account, Helper, Kernel, Machine, Process};
+
+/// Looks at the running system, for containers of `account`. The helpers come opened.
+///
+/// # Errors
+/// `read-failed` where something is there and cannot be read.
+pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpers)> {
+    let (opened, mut facts) = helpers(root)?;
+    for kind in Kind::BOTH {
+        facts[kind].shadowed_by = shadowing(&facts[kind], kind);
+    }
+    let process = process(account)?;
+    Ok((Machine { helpers: facts, kernel: kernel()?, process, install: install(root)? }, opened))
+}
+
+/// The first program of the helper's name in the caller's PATH, where it is another one. Nothing is decided
+/// by it here; engines that look there will use it.
+fn shadowing(helper: &Helper, kind: Kind) -> Option<String> {
+    let used = std::fs::canonicalize(helper.path.as_deref()?).ok()?;
+    let path = std::env::var_os("PATH")?;
+    let first =
+        std::env::split_paths(&path).map(|folder| folder.join(kind.helper())).find(|p| p.is_file())?;
+    let other = std::fs::canonicalize(&first).ok()? != used;
+    other.then(|| crate::text::path(&first))
+}
+
+fn kernel() -> Result<Kernel> {
+    let user = |name: &str| number(&format!("/proc/sys/user/max_{name}_namespaces"));
+    let mut other_limits_zero = Vec::new();
+    for name in ["mnt", "pid", "net", "ipc", "uts"] {
+        if user(name)? == Some(0) {
+            other_limits_zero.push(format!("user.max_{name}_namespaces"));
+        }
+    }
+    Ok(Kernel {
+        user_namespaces: Path::new("/proc/self/ns/user").exists(),
+        max_user_namespaces: user("user")?,
+        other_limits_zero,
+        unprivileged_userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone")?,
+        apparmor_restrict: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?,
+    })
+}
+
+fn process(account: Option<&Account>) -> Result<Process> {
+    let status = read_proc("/proc/self/status")?.unwrap_or_default();
+    let field = |name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    };
+    let maps = PerKind::try_from_fn(|kind| {
+        let text = read_proc(&format!("/proc/self/{}_map", kind.name()))?;
+        Ok::<_, Error>(text.as_deref().and_then(idmap::parse).unwrap_or_default())
+    })?;
+    let (euid, egid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+    let own = account.filter(|account| account.uid.get() == euid);
+    Ok(Process {
+        no_new_privs: field("NoNewPrivs") == Some("1"),
+        bounding: field("CapBnd").and_then(|bits| u64::from_str_radix(bits, 16).ok()).unwrap_or(u64::MAX),
+        seccomp: field("Seccomp").is_some_and(|mode| mode != "0"),
+        maps,
+        chroot: is_chroot()?,
+        gid_differs: own.map(|account| (egid, account.gid.get())).filter(|(now, primary)| now != primary),
+    })
+}
+
+/// Whether our root folder is none of the mount points of our namespace: after chroot, mountinfo shows only
+/// what lies below it, and so no `/`.
+fn is_chroot() -> Result<bool> {
+    let text = read_proc("/proc/self/mountinfo")?.unwrap_or_default();
+    Ok(!text.is_empty() && !text.lines().any(|line| line.split(' ').nth(4) == Some("/")))
+}
+
+fn number(path: &str) -> Result<Option<u64>> {
+    Ok(read_proc(path)?.and_then(|text| text.trim().parse().ok()))
+}
+
+/// The command that installs the helpers, by the distribution's own name for itself (`os-release(5)`).
+fn install(root: &Root) -> Result<String> {
+    let read = |path: &str| Ok::<_, Error>(root.read(path)?.map(|(bytes, _)| bytes).unwrap_or_default());
+    let mut text = read("/usr/lib/os-release")?;
+    if text.is_empty() {
+        text = read("/etc/os-release")?;
+    }
+    let text = String::from_utf8_lossy(&text);
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+    };
+    let names = format!("{} {}", field("ID"), field("ID_LIKE"));
+    let known = names.split_ascii_whitespace().find_map(|name| match name {
+        "debian" | "ubuntu" => Some("sudo apt-get install -y uidmap"),
+        "fedora" | "rhel" | "centos" => Some("sudo dnf install -y shadow-utils"),
+        "alpine" => Some("sudo apk add shadow-subids"),
+        "arch" => Some("sudo pacman -S --noconfirm shadow"),
+        "suse" | "opensuse" => Some("sudo zypper install -y shadow"),
+        _ => None,
+    });
+    Ok(known.unwrap_or("install the package that holds newuidmap and newgidmap (uidmap, shadow)").to_owned())
+}

@@ -1,0 +1,139 @@
+//! Processes: fork with a closure, exit without destructors, descriptors for a new program.
+
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::{ForkResult, Pid, fork};
+
+/// Exit code of a child whose closure panicked.
+const PANICKED: i32 = 125;
+
+/// Runs `child` in a forked child, whose exit code is what it returns; returns the child's pid.
+///
+/// # Errors
+/// What fork gives (`EAGAIN`, `ENOMEM`).
+pub fn spawn(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
+    // SAFETY: the child never returns from here into the caller's frames: `exit` ends it below, also
+    // where the closure panics. glibc makes malloc usable in the child of a process with threads.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => run_and_exit(child),
+    }
+}
+
+/// The end of a child: whatever the closure does, no frame of the parent's is run again.
+pub(super) fn run_and_exit(child: impl FnOnce() -> i32) -> ! {
+    exit(catch_unwind(AssertUnwindSafe(child)).unwrap_or(PANICKED))
+}
+
+/// Ends the process at once: no destructor, no buffered output of the parent's copy.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+/// Closes every descriptor from `first` on.
+pub fn close_from(first: u32) {
+    // SAFETY: closing descriptors cannot break memory safety in a process that is about to exec: nothing
+    // that owns one of them is used afterwards. The caller has no other descriptor from `first` on.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } == 0;
+    if done {
+        return;
+    }
+    // Before Linux 5.9, or behind a seccomp filter that does not know the call.
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    let last = limit.map_or(1 << 16, |(soft, _)| soft.min(1 << 20));
+    for fd in u64::from(first)..last {
+        if let Ok(fd) = RawFd::try_from(fd) {
+            // SAFETY: as above.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Makes `from` also available as descriptor `to`, which survives exec unless `cloexec`. What `to` was
+/// before is closed: this is for a child that is about to exec.
+///
+/// # Errors
+/// `EINVAL` where both are the same; what dup3 gives.
+pub fn install_fd(from: BorrowedFd<'_>, to: RawFd, cloexec: bool) -> nix::Result<OwnedFd> {
+    let flags = if cloexec { libc::O_CLOEXEC } else { 0 };
+    // SAFETY: dup3 touches the descriptor table only.
+    let fd = Errno::result(unsafe { libc::dup3(from.as_raw_fd(), to, flags) })?;
+    // SAFETY: dup3 has just made this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A copy of a descriptor, close-on-exec, numbered `lowest` or higher.
+///
+/// # Errors
+/// `EMFILE`.
+pub fn dup_from(fd: BorrowedFd<'_>, lowest: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes a number.
+    let fd = Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, lowest) })?;
+    // SAFETY: fcntl has just made this descriptor.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Takes over a descriptor that was given to this program when it was executed, and marks it
+/// close-on-exec. To be called at most once for a number, before anything else opens descriptors.
+///
+/// # Errors
+/// `EBADF` where there is none.
+pub fn inherited_fd(fd: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: F_SETFD takes a number, and fails where there is no such descriptor.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and by the contract above nothing else in this program owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Gives a signal its default action.
+///
+/// # Errors
+/// `EINVAL` for SIGKILL and SIGSTOP.
+pub fn default_action(signal: Signal) -> nix::Result<()> {
+    set_action(signal, SigHandler::SigDfl).map(drop)
+}
+
+/// Ignores a signal, also in programs executed from here.
+///
+/// # Errors
+/// `EINVAL` for SIGKILL and SIGSTOP.
+pub fn ignore(signal: Signal) -> nix::Result<()> {
+    set_action(signal, SigHandler::SigIgn).map(drop)
+}
+
+fn set_action(signal: Signal, handler: SigHandler) -> nix::Result<SigAction> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the action runs no code of ours.
+    unsafe { sigaction(signal, &action) }
+}
+
+/// Signals that are ignored until this value is dropped.
+#[derive(Debug)]
+pub struct Ignored(Vec<(Signal, SigAction)>);
+
+impl Ignored {
+    /// Ignores the signals; one that cannot be ignored stays as it is.
+    pub fn new(signals: &[Signal]) -> Self {
+        let ignored = |signal: &Signal| Some((*signal, set_action(*signal, SigHandler::SigIgn).ok()?));
+        Self(signals.iter().filter_map(ignored).collect())
+    }
+}
+
+impl Drop for Ignored {
+    fn drop(&mut self) {
+        for (signal, action) in &self.0 {
+            // SAFETY: the action is the one that was there before.
+            let _ = unsafe { sigaction(*signal, action) };
+        }
+    }
+}
+
+/// Closes a descriptor in a child, whose copy of the owner's value is never dropped.
+pub fn close(fd: BorrowedFd<'_>) {
+    // SAFETY: the child ends without running the owner's destructor, so nothing is closed twice.
+    unsafe { libc::close(fd.as_raw_fd()) };
+}
