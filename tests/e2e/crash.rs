@@ -1,0 +1,113 @@
+//! Killed at any call that changes a file: both files become old, or both become new.
+
+use crate::harness::{Sandbox, needs, size};
+
+const OLD: &str = "# by hand\nbob:100000:65536\n";
+const NEW: &str = "# by hand\nbob:100000:65536\nalice:165536:65536\n";
+
+/// The calls that a crash may come before.
+const CALLS: &str = "openat,openat2,linkat,link,rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync,fallocate,\
+    write,pwrite64,fchmod,fchown,fsetxattr,mkdir,mkdirat,ftruncate,exit_group";
+
+fn fresh() -> Sandbox {
+    Sandbox::new().user("alice", 1001).user("bob", 1002).subids(OLD).start()
+}
+
+/// Of each call that an undisturbed apply makes: how many before it takes its first lock, and how many in all.
+fn counts(sandbox: &Sandbox) -> Vec<(&'static str, usize, usize)> {
+    let (output, trace) = sandbox.traced(CALLS, "exec subidctl apply --yes alice");
+    output.ok();
+    let locked = trace.calls().position(|call| call.contains(".pwd.lock")).expect("no lock was taken");
+    let named = |call: &str, name: &str| call.strip_prefix(name).is_some_and(|rest| rest.starts_with('('));
+    CALLS
+        .split(',')
+        .map(|name| {
+            let name = name.trim();
+            let before = trace.calls().take(locked).filter(|call| named(call, name)).count();
+            (name, before, trace.calls().filter(|call| named(call, name)).count())
+        })
+        .collect()
+}
+
+#[test]
+fn a_kill_at_any_call_leaves_both_old_or_both_new() {
+    needs!("unshare", "nsenter", "strace");
+    let sandbox = fresh();
+    let names = sandbox.names("/etc");
+    let (mut kills, mut wanted) = (0, 0);
+    for (call, before, all) in counts(&sandbox) {
+        // The shell that strace starts under `traced` makes calls of its own; these come first too.
+        for when in usize::try_from(size(u32::try_from(before).unwrap(), 0)).unwrap() + 1..=all {
+            for path in ["/etc/subuid", "/etc/subgid"] {
+                sandbox.write(path, OLD);
+            }
+            sandbox.remove("/var/lib/subidctl");
+            let place = format!("killed at {call} {when}");
+            let inject = format!("strace -f -qq -o /dev/null -e inject={call}:signal=KILL:when={when}");
+            let killed = sandbox
+                .run(&format!("{inject} sh -c 'exec subidctl apply --yes alice'; echo \"exit $?\""))
+                .ok();
+            wanted += 1;
+            kills += usize::from(killed.stdout.ends_with("exit 137\n"));
+            // Everybody may look, and no reader sees half a line.
+            for text in sandbox.id_text() {
+                assert!([OLD, NEW].contains(&text.as_str()), "{place}: {text}");
+            }
+            sandbox.run("subidctl list").ok();
+            sandbox.run("subidctl recover").ok();
+            let both = sandbox.id_text();
+            assert!(both == [OLD, OLD] || both == [NEW, NEW], "{place}: {both:?}");
+            // Locks of the dead are no obstacle.
+            sandbox.run("subidctl apply --yes --lock-timeout 5 alice").ok();
+            assert_eq!(sandbox.id_text(), [NEW, NEW], "{place}");
+            let left: Vec<String> =
+                sandbox.names("/etc").into_iter().filter(|name| !names.contains(name)).collect();
+            for name in left {
+                assert!(
+                    ["subuid-", "subgid-", ".pwd.lock"].contains(&name.as_str()),
+                    "{place}: {name} is left over"
+                );
+            }
+        }
+    }
+    assert!(kills >= 15 && kills * 10 >= wanted * 9, "{kills} kills, {wanted} wanted");
+}
+
+#[test]
+fn useradd_between_crash_and_recovery_keeps_its_lines() {
+    needs!("unshare", "nsenter", "strace", "useradd");
+    let sandbox = fresh();
+    // Before the rename of the second file.
+    let mut halves = 0;
+    for when in 1..=8 {
+        for path in ["/etc/subuid", "/etc/subgid"] {
+            sandbox.write(path, OLD);
+        }
+        sandbox.remove("/var/lib/subidctl");
+        for call in ["rename", "renameat", "renameat2"] {
+            let inject = format!("strace -f -qq -o /dev/null -e inject={call}:signal=KILL:when={when}");
+            sandbox.run(&format!("{inject} subidctl apply --yes alice; true")).ok();
+            if sandbox.id_text() == [NEW, OLD] {
+                halves += 1;
+                sandbox.run("useradd x").ok();
+                let x: Vec<String> = sandbox
+                    .id_text()
+                    .iter()
+                    .map(|text| text.lines().find(|line| line.starts_with("x:")).unwrap().to_owned())
+                    .collect();
+                sandbox.run("subidctl recover").ok();
+                for (text, line) in sandbox.id_text().iter().zip(&x) {
+                    assert!(text.lines().any(|l| l == line), "{line} is lost:\n{text}");
+                    let (_, ranges) = text.split_once('\n').expect("the comment comes first");
+                    super::assert_disjoint(ranges);
+                }
+                sandbox.run("subidctl apply --yes alice").ok();
+                for text in sandbox.id_text() {
+                    assert!(text.contains("\nalice:"), "{text}");
+                }
+                sandbox.run("userdel x").ok();
+            }
+        }
+    }
+    assert!(halves > 0, "no kill came between the two renames");
+}

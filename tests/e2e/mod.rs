@@ -1,0 +1,46 @@
+//! The end-to-end tests, by command.
+
+mod apply;
+mod crash;
+mod engine;
+mod image;
+mod list;
+mod peers;
+mod plan;
+mod policy;
+mod property;
+mod race;
+mod readme;
+mod refusals;
+mod sandbox;
+mod users;
+mod verify;
+
+use crate::harness::Sandbox;
+
+/// bob with `100000:65536` in both files, alice without: the host of most tests.
+fn alice_and_bob() -> Sandbox {
+    Sandbox::new().user("alice", 1001).user("bob", 1002).subids("bob:100000:65536\n").start()
+}
+
+/// `owner:start:count` lines as (owner, first, last); every line must be one.
+fn ranges(text: &str) -> Vec<(String, u64, u64)> {
+    text.lines()
+        .map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            assert_eq!(fields.len(), 3, "{line:?}");
+            let (start, count): (u64, u64) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
+            (fields[0].to_owned(), start, start + count - 1)
+        })
+        .collect()
+}
+
+/// Asserts that no two ranges of a file meet.
+#[track_caller]
+fn assert_disjoint(text: &str) {
+    let mut sorted = ranges(text);
+    sorted.sort_by_key(|(_, first, _)| *first);
+    for pair in sorted.windows(2) {
+        assert!(pair[0].2 < pair[1].1, "{:?} meets {:?} in\n{text}", pair[0], pair[1]);
+    }
+}

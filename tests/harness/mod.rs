@@ -1,0 +1,30 @@
+//! What the end-to-end tests stand on: sandboxes, real commands with deadlines, terminals, traces.
+
+mod output;
+mod sandbox;
+mod skip;
+mod snapshot;
+mod terminal;
+mod trace;
+
+pub(crate) use output::Output;
+pub(crate) use sandbox::Sandbox;
+pub(crate) use skip::{missing, skipped};
+pub(crate) use snapshot::{assert_shown, masked};
+pub(crate) use terminal::Terminal;
+pub(crate) use trace::{FILE_CALLS, Trace};
+
+/// The size of a suite: small, or the full figure for `tests/run --long`.
+pub(crate) fn size(small: u32, long: u32) -> u32 {
+    if std::env::var_os("SUBIDCTL_LONG").is_some() { long } else { small }
+}
+
+/// Ends the test as skipped unless it runs as root and every named tool is there.
+macro_rules! needs {
+    ($($tool:literal),* $(,)?) => {
+        if let Some(why) = $crate::harness::missing(&[$($tool),*]) {
+            return $crate::harness::skipped(&why);
+        }
+    };
+}
+pub(crate) use needs;
