@@ -97,8 +97,7 @@ fn pool(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Pool> {
         Some(set) => (u64::from(set.value), policy.place(set.line)),
         None => (defs.number(high_key).unwrap_or(DEFAULTS.1), defs.place(high_key)),
     };
-    let place =
-        if low_place == high_place { low_place.clone() } else { format!("{low_place}, {high_place}") };
+    let place = both_places(&low_place, &high_place);
     let ends = u32::try_from(low).ok().zip(Some(u32::try_from(high).unwrap_or(LAST_USABLE).min(LAST_USABLE)));
     let range = ends.and_then(|(low, high)| Range::between(low, high));
     let range = range.ok_or_else(|| {
@@ -109,6 +108,15 @@ fn pool(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Pool> {
         )
     })?;
     Ok(Pool { range, place })
+}
+
+/// `FILE lines 7, 9` for two places in one file.
+fn both_places(low: &str, high: &str) -> String {
+    match (low.rsplit_once(" line "), high.rsplit_once(" line ")) {
+        _ if low == high => low.to_owned(),
+        (Some((file, low)), Some((same, high))) if file == same => format!("{file} lines {low}, {high}"),
+        _ => format!("{low}, {high}"),
+    }
 }
 
 fn count(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Count> {

@@ -146,7 +146,7 @@ fn answer(
         Witness::Line(c) if !c.released => inside(snapshot, kind, c.owner, id),
         _ => None,
     };
-    WhoAnswer { kind, what, owner, uid, range, inside, place: witness.phrase(kind, policy) }
+    WhoAnswer { kind, what, owner, uid, range, inside, place: witness.place(kind, policy) }
 }
 
 /// The ID inside, in the map that podman would make of all lines of the owner.
