@@ -63,9 +63,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 }
 
 fn busy(args: &Args) -> Error {
-    Error::new(Code::Busy, "the files changed each time before the plan could be committed; nothing was changed")
-        .why(format!("within {} s every plan was out of date", args.lock_timeout.as_secs()))
-        .fix("wait until the other programs are done, or give a longer --lock-timeout")
+    Error::new(
+        Code::Busy,
+        "the files changed each time before the plan could be committed; nothing was changed",
+    )
+    .why(format!("within {} s every plan was out of date", args.lock_timeout.as_secs()))
+    .fix("wait until the other programs are done, or give a longer --lock-timeout")
 }
 
 /// One attempt under the locks.
@@ -132,7 +135,8 @@ fn change(snapshot: &Snapshot, plan: &Plan) -> Change {
         before: snapshot.files[kind].digest,
         edits: plan.files[kind].edits.clone(),
     });
-    let mut owners: Vec<String> = plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
+    let mut owners: Vec<String> =
+        plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
     owners.dedup();
     let record = Record { command: "apply".to_owned(), owners, claim: state::sudo_claim() };
     Change { files, ledger: notes(snapshot, plan), record }

@@ -10,7 +10,13 @@ use crate::range::{Count, Range};
 
 /// Gives users their subordinate IDs (/etc/subuid, /etc/subgid) and proves that rootless containers work.
 #[derive(Debug, Parser)]
-#[command(name = "subidctl", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "subidctl",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -64,9 +70,7 @@ pub enum Command {
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
     /// Print a completion script for a shell
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// The side of a container that runs as the user
     #[command(name = "__container", hide = true)]
     Container,

@@ -32,7 +32,10 @@ pub(super) fn confirm(question: &str, yes: bool, from: From) -> Result<()> {
     let answer = Confirm::new().with_prompt(question).default(false).interact_on_opt(&term);
     match answer {
         Ok(Some(true)) => Ok(()),
-        Ok(_) => Err(Error::new(Code::Declined, "nothing was changed").why("the question was not answered with yes")),
+        Ok(_) => {
+            Err(Error::new(Code::Declined, "nothing was changed")
+                .why("the question was not answered with yes"))
+        }
         Err(dialoguer::Error::IO(e)) if e.kind() == std::io::ErrorKind::Interrupted => {
             Err(Error::new(Code::Interrupted, "interrupted; nothing was changed"))
         }

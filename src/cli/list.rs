@@ -31,7 +31,8 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         print(&lines)?;
         return Ok(0);
     }
-    let free = if args.users.is_empty() { Some(planner::free(&context.snapshot, &context.policy)?) } else { None };
+    let free =
+        if args.users.is_empty() { Some(planner::free(&context.snapshot, &context.policy)?) } else { None };
     super::state::note_unfinished(&context.snapshot, output);
     output.text(&list_text(&owned, free.as_ref()))?;
     output.document(&list_json(&owned, FILES, free.as_ref()))?;

@@ -27,7 +27,8 @@ pub(super) fn settle(context: &mut Context, request: &Request) -> Result<Plan> {
         return Ok(plan);
     }
     for _ in 0..ROUNDS {
-        let (users, groups) = (context.snapshot.accounts.users().len(), context.snapshot.accounts.groups().len());
+        let (users, groups) =
+            (context.snapshot.accounts.users().len(), context.snapshot.accounts.groups().len());
         for candidate in plan.assignments.iter().filter(|a| a.action == Action::Add) {
             host::probe(&mut context.snapshot, candidate.kind, candidate.range);
         }

@@ -32,7 +32,8 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
     }
     same_accounts(context, &assignments, &shown)?;
     let plan = assembled(context, assignments)?;
-    let computed = Shown { snapshot: &context.snapshot, plan: &plan }.files(Style { color: false, full: true });
+    let computed =
+        Shown { snapshot: &context.snapshot, plan: &plan }.files(Style { color: false, full: true });
     if computed != saved.files {
         return Err(stale(&shown, "its diff is not what its assignments lead to: it was edited"));
     }
@@ -51,13 +52,19 @@ pub(super) fn assembled(context: &Context, assignments: Vec<Assignment>) -> Resu
 
 fn same_host(context: &Context, saved: &SavedPlan, shown: &str) -> Result<()> {
     let host = &context.snapshot.host;
-    if saved.host.machine_id == host.machine_id && saved.host.hostname == host.hostname && saved.root == host.root {
+    if saved.host.machine_id == host.machine_id
+        && saved.host.hostname == host.hostname
+        && saved.root == host.root
+    {
         return Ok(());
     }
     Err(Error::new(Code::OtherHost, format!("the plan {shown} is not for this host"))
         .why(format!(
             "it was made on {} for the root {}, this is {} with the root {}",
-            escape(saved.host.hostname.as_bytes()), escape(saved.root.as_bytes()), host.hostname, host.root,
+            escape(saved.host.hostname.as_bytes()),
+            escape(saved.root.as_bytes()),
+            host.hostname,
+            host.root,
         ))
         .fix("make a plan here: subidctl plan --out FILE"))
 }
@@ -75,7 +82,10 @@ fn same_accounts(context: &mut Context, assignments: &[Assignment], shown: &str)
             Err(error) => return Err(error),
         };
         if known != a.uid {
-            return Err(stale(shown, &format!("{} is not the account that it was made for", escape(&a.owner))));
+            return Err(stale(
+                shown,
+                &format!("{} is not the account that it was made for", escape(&a.owner)),
+            ));
         }
         for kind in Kind::BOTH.into_iter().filter(|_| context.snapshot.accounts.lookups.directory) {
             host::probe(&mut context.snapshot, kind, a.range);

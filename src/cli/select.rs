@@ -60,8 +60,7 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
             .why(format!("{} users are selected", gathered.wants.len()))
             .fix("name one user, or give a list by --from with lines USER:START:COUNT"));
     }
-    let request =
-        Request { wants: gathered.wants, replace: selection.replace, reclaim: selection.reclaim };
+    let request = Request { wants: gathered.wants, replace: selection.replace, reclaim: selection.reclaim };
     Ok(Selected { request, refusals: gathered.refusals })
 }
 
@@ -115,10 +114,16 @@ impl Gathered {
 }
 
 /// The accounts of people, without those of `exclude`.
-fn all(context: &mut Context, gathered: &mut Gathered, selection: &Selection, exclude: &[String]) -> Result<()> {
+fn all(
+    context: &mut Context,
+    gathered: &mut Gathered,
+    selection: &Selection,
+    exclude: &[String],
+) -> Result<()> {
     host::enumerate(&mut context.snapshot);
     let policy = context.policy.users.iter().flat_map(|users| &users.exclude);
-    let out: Vec<Login> = exclude.iter().chain(policy).filter_map(|name| Login::new(name.as_bytes())).collect();
+    let out: Vec<Login> =
+        exclude.iter().chain(policy).filter_map(|name| Login::new(name.as_bytes())).collect();
     for account in host::login_accounts(&context.snapshot, &out) {
         gathered.account(account, selection, selection.range);
     }
@@ -130,7 +135,9 @@ fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Sele
     let Some(users) = context.policy.users.clone() else {
         return Err(Error::new(Code::Usage, "no user is named")
             .why("and there is no [users] in the policy")
-            .fix("name users, or use --all, --group or --from; or put [users] into /etc/subidctl/policy.toml"));
+            .fix(
+                "name users, or use --all, --group or --from; or put [users] into /etc/subidctl/policy.toml",
+            ));
     };
     let excluded = |name: &[u8]| users.exclude.iter().any(|e| e.as_bytes() == name);
     for name in users.names.iter().filter(|name| !excluded(name.as_bytes())) {
@@ -168,9 +175,12 @@ fn list(path: &Path) -> Result<Vec<(Vec<u8>, Option<Range>)>> {
         let range = fields.next().map(|range| {
             let range = std::str::from_utf8(range).ok().filter(|r| r.contains(':')).and_then(Range::parse);
             range.ok_or_else(|| {
-                Error::new(Code::InvalidRange, format!("{shown} line {number} is neither USER nor USER:START:COUNT"))
-                    .why(format!("it reads {}", escape(line)))
-                    .fix("correct the line")
+                Error::new(
+                    Code::InvalidRange,
+                    format!("{shown} line {number} is neither USER nor USER:START:COUNT"),
+                )
+                .why(format!("it reads {}", escape(line)))
+                .fix("correct the line")
             })
         });
         all.push((user, range.transpose()?));

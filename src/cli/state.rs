@@ -125,7 +125,8 @@ pub(super) fn ledger_notes(
             let line = Document::new(line);
             for claim in line.claims().filter(|claim| claim.released) {
                 let given = assignments.iter().find(|a| a.kind == kind && a.owner == claim.owner);
-                let uid = given.and_then(|a| a.uid).or_else(|| Some(snapshot.accounts.by_owner(claim.owner)?.uid));
+                let uid =
+                    given.and_then(|a| a.uid).or_else(|| Some(snapshot.accounts.by_owner(claim.owner)?.uid));
                 notes.push(LedgerNote::Released {
                     kind,
                     owner: claim.owner.to_vec(),
@@ -143,7 +144,11 @@ pub(super) fn ledger_notes(
         if matches!(a.action, Action::Add | Action::Reclaim) && known.insert(&a.owner) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);
-            notes.push(LedgerNote::Owner(KnownOwner { owner: a.owner.clone(), uid: a.uid.map(Uid::get), local }));
+            notes.push(LedgerNote::Owner(KnownOwner {
+                owner: a.owner.clone(),
+                uid: a.uid.map(Uid::get),
+                local,
+            }));
         }
     }
     notes

@@ -96,7 +96,8 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
         return container::run(&spec, &machine);
     }
     // With --json stdout carries one document, so CMD's output goes to stderr.
-    let failed = |what: &'static str| move |errno: nix::errno::Errno| Error::new(Code::System, what).why(errno.desc());
+    let failed =
+        |what: &'static str| move |errno: nix::errno::Errno| Error::new(Code::System, what).why(errno.desc());
     let saved = nix::unistd::dup(std::io::stdout()).map_err(failed("cannot keep stdout"))?;
     let _ = std::io::stdout().flush();
     nix::unistd::dup2_stdout(std::io::stderr()).map_err(failed("cannot redirect stdout"))?;

@@ -34,11 +34,13 @@ pub fn read_named(path: &Path, trust: Trust) -> Result<Vec<u8>> {
             .fix("use a regular file that belongs to root and that nobody else can write")
     };
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(|e| match e.raw_os_error() {
-        Some(libc::ELOOP) => refuse("it is a symbolic link"),
-        Some(errno) => Error::reading(path, nix::errno::Errno::from_raw(errno)).fix("check the name and who may read it"),
-        None => refuse("its name cannot be opened"),
-    })?;
+    let mut file =
+        File::options().read(true).custom_flags(flags).open(path).map_err(|e| match e.raw_os_error() {
+            Some(libc::ELOOP) => refuse("it is a symbolic link"),
+            Some(errno) => Error::reading(path, nix::errno::Errno::from_raw(errno))
+                .fix("check the name and who may read it"),
+            None => refuse("its name cannot be opened"),
+        })?;
     let meta = file.metadata().map_err(|_| refuse("it cannot be examined"))?;
     if !meta.is_file() {
         return Err(refuse("it is not a regular file"));
@@ -56,7 +58,10 @@ pub fn read_named(path: &Path, trust: Trust) -> Result<Vec<u8>> {
         return Err(refuse(&format!("it belongs to uid {}", meta.uid())));
     }
     if trust != Trust::Names && meta.mode() & 0o022 != 0 {
-        return Err(refuse(&format!("others than its owner can write it (mode {:04o})", meta.mode() & 0o7777)));
+        return Err(refuse(&format!(
+            "others than its owner can write it (mode {:04o})",
+            meta.mode() & 0o7777
+        )));
     }
     read_bounded(&mut file, &shown)
 }
@@ -64,11 +69,13 @@ pub fn read_named(path: &Path, trust: Trust) -> Result<Vec<u8>> {
 /// Reads standard input, or any other stream, up to 64 MiB.
 pub fn read_bounded(source: &mut impl std::io::Read, shown: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| {
-        Error::new(Code::ReadFailed, format!("cannot read {shown}")).why(e.to_string())
-    })?;
+    source
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(Code::ReadFailed, format!("cannot read {shown}")).why(e.to_string()))?;
     if u64::try_from(bytes.len()).is_ok_and(|n| n > LARGEST) {
-        return Err(Error::new(Code::UntrustedFile, format!("{shown} cannot be used")).why("it is larger than 64 MiB"));
+        return Err(Error::new(Code::UntrustedFile, format!("{shown} cannot be used"))
+            .why("it is larger than 64 MiB"));
     }
     Ok(bytes)
 }

@@ -1,9 +1,9 @@
 //! Typed system calls as plain functions: the only room with `unsafe`. No messages for users here.
 #![allow(unsafe_code)]
 
-mod nss;
 mod mount;
 mod ns;
+mod nss;
 mod open;
 mod privilege;
 mod process;
@@ -11,12 +11,12 @@ mod socket;
 mod stat;
 mod tty;
 
+pub use mount::{attach, clone_tree, set_attributes};
+pub use ns::spawn_container;
 pub use nss::{
     NssGroup, NssUser, all_groups, all_users, configure_lookup, group_by_gid, group_by_name, user_by_name,
     user_by_uid,
 };
-pub use mount::{attach, clone_tree, set_attributes};
-pub use ns::spawn_container;
 pub use open::open_beneath;
 pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
 pub use process::{
