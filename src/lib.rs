@@ -15,6 +15,8 @@ pub mod idmap;
 pub mod proof;
 pub mod snapshot;
 
+pub mod state;
+
 pub mod policy;
 
 pub mod planner;
@@ -26,6 +28,8 @@ pub mod report;
 pub mod sys;
 
 pub mod host;
+
+pub mod commit;
 
 pub mod container;
 

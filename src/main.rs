@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(subidctl::cli::run(std::env::args_os()))
+    subidctl::cli::run(std::env::args_os())
 }

@@ -86,6 +86,8 @@ pub struct Account {
     pub uid: Uid,
     /// Primary group.
     pub gid: Gid,
+    /// Home folder, as the source spells it.
+    pub home: Vec<u8>,
     /// Login shell, as the source spells it.
     pub shell: Vec<u8>,
     /// Where it is known from.

@@ -32,12 +32,11 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         if let Err(error) = context.refuse_directory() {
             return super::directory_host(&error, args.selection.skip_directory_hosts, output);
         }
-        let (request, plan) = match &args.plan {
-            Some(path) => (None, saved::load(&mut context, path)?),
-            None => {
-                let (request, plan) = planning::make(&mut context, &args.selection)?;
-                (Some(request), plan)
-            }
+        let (request, plan) = if let Some(path) = &args.plan {
+            (None, saved::load(&mut context, path)?)
+        } else {
+            let (request, plan) = planning::make(&mut context, &args.selection)?;
+            (Some(request), plan)
         };
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, output)?;
@@ -86,9 +85,9 @@ fn attempt(
     };
     let mut judge = state::judge(context);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
-    let checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
+    let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
     let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
-    commit::commit(&context.root, &context.snapshot, &change, checks, &options)
+    commit::commit(&context.root, &context.snapshot, &change, &mut checks, &options)
 }
 
 /// Plans again on what was read under the locks.

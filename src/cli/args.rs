@@ -17,38 +17,38 @@ use crate::range::{Count, Range};
     subcommand_required = true,
     arg_required_else_help = true
 )]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
     #[command(flatten)]
-    pub global: Global,
+    pub(super) global: Global,
 }
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
-pub struct Global {
+pub(super) struct Global {
     /// Print one JSON document on stdout, also on failure
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(super) json: bool,
     /// Use this policy instead of /etc/subidctl/policy.toml
     #[arg(long, global = true, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
     /// Work on a tree that is not the running system: files only
     #[arg(short = 'R', long, global = true, value_name = "DIR")]
-    pub root: Option<PathBuf>,
+    pub(super) root: Option<PathBuf>,
     /// Print errors only
     #[arg(short, long, global = true)]
-    pub quiet: bool,
+    pub(super) quiet: bool,
     /// Print everything, however long, and timings
     #[arg(short, long, global = true)]
-    pub verbose: bool,
+    pub(super) verbose: bool,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
+    pub(super) color: Color,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(super) enum Color {
     /// On a terminal, unless `NO_COLOR` is set
     Auto,
     Always,
@@ -56,7 +56,7 @@ pub enum Color {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Show what would change, as a diff of both files, and why each range is chosen
     Plan(Plan),
     /// Give users their ranges: both files change as one transaction
@@ -71,117 +71,114 @@ pub enum Command {
     Recover(Recover),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
-    /// The side of a container that runs as the user
-    #[command(name = "__container", hide = true)]
-    Container,
 }
 
 /// Which users, and what they shall get.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Selection {
+pub(super) struct Selection {
     /// Names, or uids where no account has that name; +1001 is always a uid
     #[arg(value_name = "USER")]
-    pub users: Vec<OsString>,
+    pub(super) users: Vec<OsString>,
     /// Every account from `UID_MIN` to `UID_MAX` with a login shell
     #[arg(long)]
-    pub all: bool,
+    pub(super) all: bool,
     /// Members of a group, and those whose primary group it is
     #[arg(long, value_name = "GROUP")]
-    pub group: Vec<OsString>,
+    pub(super) group: Vec<OsString>,
     /// A file of lines USER or USER:START:COUNT; - is stdin
     #[arg(long, value_name = "FILE")]
-    pub from: Option<PathBuf>,
+    pub(super) from: Option<PathBuf>,
     /// At least N IDs of each kind in total
     #[arg(long, value_name = "N", value_parser = parse_count, conflicts_with = "range", allow_hyphen_values = true)]
-    pub count: Option<Count>,
+    pub(super) count: Option<Count>,
     /// Exactly this range, START:COUNT or FIRST-LAST, for one user
     #[arg(long, value_name = "RANGE", value_parser = parse_range, allow_hyphen_values = true)]
-    pub range: Option<Range>,
+    pub(super) range: Option<Range>,
     /// Accept owners without an account (containers, dockremap, images)
     #[arg(long)]
-    pub allow_unknown_owner: bool,
+    pub(super) allow_unknown_owner: bool,
     /// Release ranges that are not the right ones and give the right ones
     #[arg(long)]
-    pub replace: bool,
+    pub(super) replace: bool,
     /// Take back what the same account, by name and uid, has released
     #[arg(long)]
-    pub reclaim: bool,
+    pub(super) reclaim: bool,
     /// Serve those who can be served although others are refused (exit 4)
     #[arg(long)]
-    pub keep_going: bool,
+    pub(super) keep_going: bool,
     /// Exit 0 on a host whose subordinate IDs come from a directory
     #[arg(long)]
-    pub skip_directory_hosts: bool,
+    pub(super) skip_directory_hosts: bool,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Plan {
+pub(super) struct Plan {
     #[command(flatten)]
-    pub selection: Selection,
+    pub(super) selection: Selection,
     /// Save the plan, to be applied by `apply --plan FILE`
     #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Exit 3 when changes are pending
     #[arg(long)]
-    pub exit_code: bool,
+    pub(super) exit_code: bool,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Apply {
+pub(super) struct Apply {
     #[command(flatten)]
-    pub selection: Selection,
+    pub(super) selection: Selection,
     /// Apply a saved plan, unchanged or not at all; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "all", "group", "from", "count", "range", "replace", "reclaim", "allow_unknown_owner", "keep_going"])]
-    pub plan: Option<PathBuf>,
+    pub(super) plan: Option<PathBuf>,
     /// Show the plan and change nothing
     #[arg(short = 'n', long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Do not ask
     #[arg(short, long)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// How long to wait for another program's locks
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds)]
-    pub lock_timeout: Duration,
+    pub(super) lock_timeout: Duration,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct List {
+pub(super) struct List {
     /// Only these owners
     #[arg(value_name = "USER")]
-    pub users: Vec<OsString>,
+    pub(super) users: Vec<OsString>,
     /// Print lines in subuid's syntax
     #[arg(long)]
-    pub subid: bool,
+    pub(super) subid: bool,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Who {
+pub(super) struct Who {
     /// Host uids or gids
     #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<String>,
+    pub(super) ids: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Verify {
+pub(super) struct Verify {
     /// Whose container; without it the caller's
     #[arg(value_name = "USER")]
-    pub user: Option<OsString>,
+    pub(super) user: Option<OsString>,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
-    pub command: Vec<OsString>,
+    pub(super) command: Vec<OsString>,
     /// End the container after this time
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
-    pub timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Recover {
+pub(super) struct Recover {
     /// Do not ask
     #[arg(short, long)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// How long to wait for another program's locks
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds)]
-    pub lock_timeout: Duration,
+    pub(super) lock_timeout: Duration,
 }
 
 fn parse_count(text: &str) -> Result<Count, String> {

@@ -18,19 +18,29 @@ mod who;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::container;
 use crate::error::{Code, Error, Result};
 use args::{Cli, Command};
 use output::Output;
 
 /// Runs the command line and gives the process's exit code.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    // The side of a container that runs as the user: no command for people.
+    if args.get(1).is_some_and(|arg| arg == container::WORKER) {
+        return container::worker_main();
+    }
+    ExitCode::from(run_command(&args))
+}
+
+fn run_command(args: &[OsString]) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return unparsed(&error, &args),
+        Err(error) => return unparsed(&error, args),
     };
     let output = Output::new(&cli.global);
     match dispatch(&cli, output) {
@@ -59,7 +69,6 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
             clap_complete::generate(*shell, &mut Cli::command(), "subidctl", &mut script);
             output::print(&script).map(|()| 0)
         }
-        Command::Container => Ok(verify::worker()),
     }
 }
 

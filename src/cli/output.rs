@@ -39,19 +39,19 @@ impl Output {
     }
 
     /// Prints text for people: nothing with `--json` or `--quiet`.
-    pub(super) fn text(&self, text: &str) -> Result<()> {
+    pub(super) fn text(self, text: &str) -> Result<()> {
         if self.json || self.quiet { Ok(()) } else { print(text.as_bytes()) }
     }
 
     /// Prints a note on stderr, where nothing hangs on it.
-    pub(super) fn note(&self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         if !self.quiet {
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
     }
 
     /// Prints the one document of `--json`.
-    pub(super) fn document(&self, document: &Value) -> Result<()> {
+    pub(super) fn document(self, document: &Value) -> Result<()> {
         if !self.json {
             return Ok(());
         }
@@ -62,7 +62,7 @@ impl Output {
     }
 
     /// Prints an error: three lines on stderr, and with `--json` its document on stdout.
-    pub(super) fn error(&self, error: &Error) {
+    pub(super) fn error(self, error: &Error) {
         let _ = std::io::stderr().write_all(error_text(error, self.errors).as_bytes());
         if error.code != Code::StdoutClosed {
             let _ = self.document(&error_json(error));

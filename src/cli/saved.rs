@@ -87,8 +87,8 @@ fn same_accounts(context: &mut Context, assignments: &[Assignment], shown: &str)
                 &format!("{} is not the account that it was made for", escape(&a.owner)),
             ));
         }
-        for kind in Kind::BOTH.into_iter().filter(|_| context.snapshot.accounts.lookups.directory) {
-            host::probe(&mut context.snapshot, kind, a.range);
+        if context.snapshot.accounts.lookups.directory {
+            host::probe(&mut context.snapshot, a.kind, a.range);
         }
     }
     Ok(())

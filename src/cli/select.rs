@@ -44,7 +44,7 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
         }
     }
     if selection.all {
-        all(context, &mut gathered, selection, &[])?;
+        all(context, &mut gathered, selection, &[]);
     }
     let chosen = explicit || !selection.group.is_empty() || selection.all;
     if !chosen && selection.from.is_none() {
@@ -114,12 +114,7 @@ impl Gathered {
 }
 
 /// The accounts of people, without those of `exclude`.
-fn all(
-    context: &mut Context,
-    gathered: &mut Gathered,
-    selection: &Selection,
-    exclude: &[String],
-) -> Result<()> {
+fn all(context: &mut Context, gathered: &mut Gathered, selection: &Selection, exclude: &[String]) {
     host::enumerate(&mut context.snapshot);
     let policy = context.policy.users.iter().flat_map(|users| &users.exclude);
     let out: Vec<Login> =
@@ -127,7 +122,6 @@ fn all(
     for account in host::login_accounts(&context.snapshot, &out) {
         gathered.account(account, selection, selection.range);
     }
-    Ok(())
 }
 
 /// The policy's `[users]`.
@@ -151,7 +145,7 @@ fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Sele
         }
     }
     if users.login_accounts {
-        all(context, gathered, selection, &users.exclude)?;
+        all(context, gathered, selection, &users.exclude);
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use super::args::{Global, Verify as Args};
 use super::facts::Context;
@@ -118,9 +117,4 @@ fn ranges(snapshot: &Snapshot, account: &Account) -> PerKind<Vec<Range>> {
             .map(|c| c.range)
             .collect()
     })
-}
-
-/// The hidden command: the side of the container that runs as the user.
-pub(super) fn worker() -> ExitCode {
-    container::worker_main()
 }

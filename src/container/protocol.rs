@@ -124,8 +124,8 @@ impl Channel {
         let mut buffer = vec![0; LONGEST];
         let received = loop {
             match crate::sys::receive(self.0.as_fd(), &mut buffer) {
-                Err(Errno::EINTR) => {}
-                Err(Errno::ECONNRESET) => return Ok(None),
+                // A peer that ended without reading all is reported once, before what it had sent.
+                Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 result => break result?,
             }
         };

@@ -27,6 +27,9 @@ const MOST_EVENTS: usize = 64;
 /// How much longer than a helper's deadline the whole may take.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// CMD without a limit: a year.
+const FOREVER: Duration = Duration::from_secs(365 * 86400);
+
 /// Makes the container, looks at it from both sides, and ends it.
 ///
 /// A container that fails is no error but a proof with `ok: false`, its step, the helper's words and the
@@ -76,9 +79,8 @@ pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
     let request = Request { maps: maps.clone(), timeout, terminal: is_terminal };
     // A worker that is gone already has said why, or the end of the stream says so below.
     let _ = ours.send(&request, &helpers);
-    let mut seen = Seen::new(spec, maps, worker.pid);
-    let deadline = Instant::now() + spec.timeout + GRACE;
-    watch(&ours, &mut seen, deadline).map_err(system("talk to the container"))?;
+    let mut seen = Seen::new(maps, worker.pid);
+    watch(&ours, &mut seen, spec.timeout).map_err(system("talk to the container"))?;
 
     let mut exit = None;
     if spec.command.is_some() && seen.agrees() {
@@ -96,7 +98,8 @@ pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
 }
 
 /// Hears the container until it is ready or has failed.
-fn watch(channel: &Channel, seen: &mut Seen, deadline: Instant) -> nix::Result<()> {
+fn watch(channel: &Channel, seen: &mut Seen, timeout: Duration) -> nix::Result<()> {
+    let deadline = Instant::now() + timeout + GRACE;
     for _ in 0..MOST_EVENTS {
         match channel.receive_until::<Event>(deadline) {
             Ok(Some(incoming)) => {
@@ -109,7 +112,7 @@ fn watch(channel: &Channel, seen: &mut Seen, deadline: Instant) -> nix::Result<(
                 return Ok(());
             }
             Err(Errno::ETIMEDOUT) => {
-                seen.time_out();
+                seen.time_out(timeout);
                 return Ok(());
             }
             Err(Errno::EBADMSG | Errno::EMSGSIZE | Errno::ENOBUFS) => break,
@@ -129,8 +132,8 @@ fn command(
 ) -> Result<Option<u8>> {
     seen.step = Step::Command;
     let _ = channel.send(&Reply::Run, &[]);
-    let day = Duration::from_secs(86400);
-    let deadline = Instant::now() + timeout.unwrap_or(365 * day);
+    let timeout = timeout.unwrap_or(FOREVER);
+    let deadline = Instant::now() + timeout;
     let waited = match terminal {
         Some(terminal) => terminal.relay_until(channel.as_fd(), deadline),
         None => wait_readable(channel.as_fd(), deadline),
@@ -138,7 +141,7 @@ fn command(
     match waited {
         Ok(()) => {}
         Err(Errno::ETIMEDOUT) => {
-            seen.time_out();
+            seen.time_out(timeout);
             return Ok(None);
         }
         Err(Errno::EINTR) => return Err(Error::new(Code::Interrupted, "interrupted by a signal")),

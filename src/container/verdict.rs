@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
@@ -24,7 +25,6 @@ pub(super) struct Seen {
     /// The step that is under way.
     pub(super) step: Step,
     worker: Pid,
-    timeout: std::time::Duration,
     expected: PerKind<Vec<Extent>>,
     host: PerKind<Vec<Extent>>,
     inside: PerKind<Vec<Extent>>,
@@ -54,17 +54,16 @@ pub(super) fn expected_maps(spec: &Spec) -> Result<PerKind<Vec<Extent>>, String>
 /// The proof of a container that was never begun.
 pub(super) fn failed(spec: &Spec, machine: &Machine, step: Step, words: &[u8]) -> Proof {
     let expected = expected_maps(spec).unwrap_or_default();
-    let mut seen = Seen::new(spec, expected, Pid::this());
+    let mut seen = Seen::new(expected, Pid::this());
     seen.failure = Some((step, words.to_vec()));
     seen.proof(spec, machine, None)
 }
 
 impl Seen {
-    pub(super) fn new(spec: &Spec, expected: PerKind<Vec<Extent>>, worker: Pid) -> Self {
+    pub(super) fn new(expected: PerKind<Vec<Extent>>, worker: Pid) -> Self {
         Self {
             step: Step::Drop,
             worker,
-            timeout: spec.timeout,
             expected,
             host: PerKind::default(),
             inside: PerKind::default(),
@@ -126,9 +125,9 @@ impl Seen {
     }
 
     /// The deadline has come.
-    pub(super) fn time_out(&mut self) {
+    pub(super) fn time_out(&mut self, limit: Duration) {
         let step = self.step.name();
-        let words = format!("no answer within {} s at the step {step}", self.timeout.as_secs());
+        let words = format!("no answer within {} s at the step {step}", limit.as_secs());
         self.failure.get_or_insert((Step::Timeout, words.into_bytes()));
     }
 

@@ -17,6 +17,7 @@ use nix::unistd::{Pid, execveat};
 use super::inside;
 use super::launch::PROTOCOL_FD;
 use super::protocol::{Channel, Event, LONGEST_WORDS, Request, wait_readable};
+use crate::findings::NO_ANSWER;
 use crate::idmap::Extent;
 use crate::proof::Step;
 use crate::range::Kind;
@@ -111,10 +112,16 @@ fn map(
     let environment: [&CStr; 2] = [c"PATH=/usr/sbin:/usr/bin:/sbin:/bin", c"LC_ALL=C"];
 
     let (mut heard, said) = std::io::pipe().map_err(|e| e.to_string())?;
+    // Held by this process alone: when it is gone, so is a helper that hangs, whose root's rights take the
+    // parent-death signal away.
+    let (leash, held) = std::io::pipe().map_err(|e| e.to_string())?;
     let child = sys::spawn(|| {
-        for fd in [1, 2] {
-            let Ok(fd) = sys::install_fd(said.as_fd(), fd, false) else { return 127 };
+        for (fd, at) in [(leash.as_fd(), 0), (said.as_fd(), 1), (said.as_fd(), 2)] {
+            let Ok(fd) = sys::install_fd(fd, at, false) else { return 127 };
             std::mem::forget(fd);
+        }
+        if sys::die_with_writer(leash.as_fd()).is_err() {
+            return 127;
         }
         let Err(errno) = execveat(helper, c"", &arguments, &environment, AtFlags::AT_EMPTY_PATH);
         let _ = writeln!(std::io::stderr(), "{}: {}", kind.helper(), errno.desc());
@@ -130,10 +137,11 @@ fn map(
         let _ = kill(child, Signal::SIGKILL);
     }
     let status = wait(child);
+    drop(held);
     let words = String::from_utf8_lossy(&words).trim_end().to_owned();
     match (result, status) {
         (Ok(()), Some(WaitStatus::Exited(_, 0))) => Ok(()),
-        (Err(Errno::ETIMEDOUT), _) => Err(format!("no answer in time {words}").trim_end().to_owned()),
+        (Err(Errno::ETIMEDOUT), _) => Err(format!("{NO_ANSWER} {words}").trim_end().to_owned()),
         (_, Some(WaitStatus::Exited(_, code))) if words.is_empty() => {
             Err(format!("exit code {code} without a word"))
         }

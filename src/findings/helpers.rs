@@ -164,7 +164,7 @@ fn nosuid_mount(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
             "{path} is on the mount {}, which has the option nosuid",
             crate::text::escape(mount.as_bytes())
         ),
-        fix: format!("sudo mount -o remount,suid {}", shell_word(mount.as_bytes())?),
+        fix: format!("sudo mount -o remount,bind,suid {}", shell_word(mount.as_bytes())?),
     })
 }
 

@@ -149,7 +149,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   newuidmap needs CAP_SETUID, newgidmap CAP_SETGID; setuid helpers of shadow before 4.15 \
                   CAP_SYS_ADMIN too.",
         consequence: "the kernel refuses the map",
-        explains: |step, words| is_map(step) && not_permitted(words),
+        explains: |step, words| (is_map(step) || step == Step::Drop) && not_permitted(words),
         find: bounding_set,
     },
     Entry {

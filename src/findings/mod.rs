@@ -157,21 +157,26 @@ fn concerns(finding: &Finding, step: Step) -> bool {
     }
 }
 
+/// How the words begin that stand for those of a helper that did not end in time.
+pub const NO_ANSWER: &str = "no answer in time";
+
 /// Where nothing in the catalogue explains it: what can be said all the same.
 fn unexplained(step: Step, words: &str, facts: &Facts<'_>) -> (String, String, String) {
     let user = crate::text::shell_word(facts.user.as_bytes()).unwrap_or_else(|| facts.uid.to_string());
-    let helper = matches!(step, Step::UidMap | Step::GidMap);
-    let (cause, evidence) = if helper && words.contains("not allowed") {
-        ("range-not-granted", "the helper does not take the line that subidctl reads as the user's")
+    let helper = is_map(step);
+    let (cause, evidence, fix) = if helper && words.contains("not allowed") {
+        (
+            "range-not-granted",
+            "the helper does not take the line that subidctl reads as the user's",
+            format!("sudo subidctl audit {user}"),
+        )
+    } else if helper && words.starts_with(NO_ANSWER) {
+        ("no-answer", "the helper waits, most likely for a name service", format!("getent passwd {user}"))
     } else if step == Step::Timeout {
-        ("no-answer", "the deadline passed")
+        ("no-answer", "the deadline passed", format!("sudo strace -f subidctl verify {user}"))
     } else {
-        ("unexplained", "no known fault of this host explains it")
-    };
-    let fix = if cause == "range-not-granted" {
-        format!("getsubids {user}; getsubids -g {user}")
-    } else {
-        format!("sudo strace -f subidctl verify {user}")
+        let trace = format!("sudo strace -f subidctl verify {user}");
+        ("unexplained", "no known fault of this host explains it", trace)
     };
     (cause.to_owned(), evidence.to_owned(), fix)
 }

@@ -278,8 +278,10 @@ mod tests {
 
     #[test]
     fn sixty_thousand_accounts_are_no_matter() {
-        let passwd: String = (0..60_000).map(|i| format!("u{i}:x:{}:100:::/bin/sh\n", i + 1000)).collect();
-        let group: String = (0..60_000).map(|i| format!("g{i}:x:{}:u{i}\n", i + 1000)).collect();
+        let all = 0..60_000;
+        let passwd =
+            all.clone().map(|i| format!("u{i}:x:{}:100:::/bin/sh\n", i + 1000)).collect::<Vec<_>>().concat();
+        let group = all.map(|i| format!("g{i}:x:{}:u{i}\n", i + 1000)).collect::<Vec<_>>().concat();
         let started = std::time::Instant::now();
         let mut snapshot = tree(&passwd, &group, "UID_MAX 100000\n");
         assert_eq!(login_accounts(&snapshot, &[]).len(), 60_000);

@@ -71,11 +71,22 @@ fn process(account: Option<&Account>) -> Result<Process> {
     })
 }
 
-/// Whether our root folder is none of the mount points of our namespace: after chroot, mountinfo shows only
-/// what lies below it, and so no `/`.
+/// Whether our root folder is not that of our mount namespace. After chroot mountinfo shows only what lies
+/// below it: no `/`, or, where it is a mount point, another one than pid 1 has in the same namespace (which
+/// only root can see; to anybody else that case looks like none).
 fn is_chroot() -> Result<bool> {
-    let text = read_proc("/proc/self/mountinfo")?.unwrap_or_default();
-    Ok(!text.is_empty() && !text.lines().any(|line| line.split(' ').nth(4) == Some("/")))
+    let own = read_proc("/proc/self/mountinfo")?.unwrap_or_default();
+    let Some(root) = root_mount(&own) else { return Ok(!own.is_empty()) };
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    let same = namespace("1").is_some_and(|first| Some(first) == namespace("self"));
+    let first = std::fs::read_to_string("/proc/1/mountinfo").unwrap_or_default();
+    Ok(same && root_mount(&first).is_some_and(|first| first != root))
+}
+
+/// The number of the mount at `/`.
+fn root_mount(mountinfo: &str) -> Option<&str> {
+    let line = mountinfo.lines().find(|line| line.split(' ').nth(4) == Some("/"))?;
+    line.split(' ').next()
 }
 
 fn number(path: &str) -> Result<Option<u64>> {
@@ -104,4 +115,26 @@ fn install(root: &Root) -> Result<String> {
         _ => None,
     });
     Ok(known.unwrap_or("install the package that holds newuidmap and newgidmap (uidmap, shadow)").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mount_at_root_is_found() {
+        let text = "21 1 254:0 / /usr rw - ext4 x rw\n30 1 254:0 /x / rw - ext4 x rw\n";
+        assert_eq!(root_mount(text), Some("30"));
+        assert_eq!(root_mount("21 1 254:0 / /usr rw - ext4 x rw\n"), None);
+    }
+
+    #[test]
+    fn this_machine_can_be_looked_at() {
+        let (machine, helpers) = machine(&Root::system().unwrap(), None).unwrap();
+        assert!(machine.kernel.user_namespaces && machine.process.maps.uid[0].inside == 0);
+        for (kind, helper) in machine.helpers.iter() {
+            let usable = helper.path.is_some() && helper.untrusted.is_none();
+            assert_eq!(usable, helpers[kind].is_some());
+        }
+    }
 }

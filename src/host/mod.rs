@@ -14,7 +14,9 @@ mod namespaces;
 mod nsswitch;
 mod passwd;
 mod proc;
+pub mod records;
 mod root;
+pub mod trust;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot};

@@ -29,11 +29,13 @@ pub fn parse_passwd(bytes: &[u8]) -> Parsed<Account> {
         let (Some(uid), Some(gid)) = (fields.nth(1).and_then(id), fields.next().and_then(id)) else {
             continue;
         };
-        // Past the comment and the home folder; glibc takes a line that ends earlier.
-        let shell = fields.nth(2).unwrap_or_default().to_vec();
+        // Past the comment; glibc takes a line that ends earlier.
+        let home = fields.nth(1).unwrap_or_default().to_vec();
+        let shell = fields.next().unwrap_or_default().to_vec();
         if let Some(name) = Login::new(name) {
             let source = Source::File(number);
-            parsed.entries.push(Account { name, uid: Uid::new(uid), gid: Gid::new(gid), shell, source });
+            let (uid, gid) = (Uid::new(uid), Gid::new(gid));
+            parsed.entries.push(Account { name, uid, gid, home, shell, source });
         } else {
             parsed.nameless.uid.insert(uid);
             parsed.nameless.gid.insert(gid);
@@ -81,17 +83,14 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// `strtoul(field, …, 10)` cut to 32 bits as glibc does: blanks and a sign may stand before the digits, and
-/// what is too large becomes 2^32 − 1. `None` where anything else stands in the field.
+/// A number as glibc takes it, by `strtoul(3)` in base 10: blanks and a sign may stand before the digits.
+/// `None` where anything else stands in the field, and for what 32 bits do not hold, as a number with a
+/// minus does not.
 fn id(field: &[u8]) -> Option<u32> {
     let field = field.trim_ascii_start();
     let digits = field.strip_prefix(b"-").or_else(|| field.strip_prefix(b"+")).unwrap_or(field);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let value = std::str::from_utf8(digits).ok()?.parse::<u32>().unwrap_or(u32::MAX);
-    // A minus wraps around 2^64, and so ends beyond 32 bits.
-    Some(if field.starts_with(b"-") && value != 0 { u32::MAX } else { value })
+    let value = digits.iter().all(u8::is_ascii_digit).then(|| std::str::from_utf8(digits).ok()?.parse().ok());
+    value.flatten().filter(|value| *value == 0 || !field.starts_with(b"-"))
 }
 
 #[cfg(test)]
@@ -102,7 +101,7 @@ mod tests {
     fn lines_are_taken_as_glibc_takes_them() {
         let text = b"root:x:0:0:root:/root:/bin/sh\n# c\n\n+nis::::::\n-not\n  lena:x:1001:100:L:/h:/bin/zsh:x\n\
             short:x:5:6\nbad:x:5x:6:::\nbad:x::6:::\nonly:x:7\nplus:x:+8: 9:::\nzero:x:010:1:::\n\
-            big:x:4294967296:1:::\nminus:x:-1:1:::\na/b:x:77:78:::\n:x:79:80:::\nn\0ul:x:1:1:::\nlast:x:9:9:::";
+            big:x:4294967296:1:::\nnegative:x:-1:1:::\nmax:x:4294967295:1:::\nminus:x:-0:1:::\na/b:x:77:78:::\n:x:79:80:::\nn\0ul:x:1:1:::\nlast:x:9:9:::";
         let parsed = parse_passwd(text);
         let seen: Vec<String> =
             parsed.entries.iter().map(|a| format!("{}:{}:{}", a.name, a.uid, a.gid)).collect();
@@ -114,8 +113,8 @@ mod tests {
                 "short:5:6",
                 "plus:8:9",
                 "zero:10:1",
-                "big:4294967295:1",
-                "minus:4294967295:1",
+                "max:4294967295:1",
+                "minus:0:1",
                 "last:9:9"
             ]
         );

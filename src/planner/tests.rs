@@ -13,6 +13,7 @@ fn account(name: &str, uid: u32) -> Account {
         name: Login::new(name.as_bytes()).unwrap(),
         uid: Uid::new(uid),
         gid: Gid::new(uid),
+        home: b"/".to_vec(),
         shell: b"/bin/sh".to_vec(),
         source: Source::File(1),
     }

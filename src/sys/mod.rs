@@ -1,6 +1,8 @@
 //! Typed system calls as plain functions: the only room with `unsafe`. No messages for users here.
 #![allow(unsafe_code)]
 
+mod file;
+mod lock;
 mod mount;
 mod ns;
 mod nss;
@@ -11,6 +13,8 @@ mod socket;
 mod stat;
 mod tty;
 
+pub use file::{copy_xattrs, inode_flags, is_mount_root, link_unnamed, retry};
+pub use lock::{LockTry, try_lock_whole};
 pub use mount::{attach, clone_tree, set_attributes};
 pub use ns::spawn_container;
 pub use nss::{
@@ -20,7 +24,8 @@ pub use nss::{
 pub use open::open_beneath;
 pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
 pub use process::{
-    Ignored, close, close_from, default_action, dup_from, exit, ignore, inherited_fd, install_fd, spawn,
+    Ignored, close, close_from, default_action, die_with_writer, dup_from, exit, ignore, inherited_fd,
+    install_fd, spawn,
 };
 pub use socket::{Received, receive};
 pub use stat::{mount_ignores_setuid, owner, xattr};

@@ -21,6 +21,8 @@ pub struct NssUser {
     pub uid: u32,
     /// Primary group.
     pub gid: u32,
+    /// Home folder.
+    pub home: Vec<u8>,
     /// Login shell.
     pub shell: Vec<u8>,
 }
@@ -129,8 +131,8 @@ impl Entry for libc::passwd {
 
     unsafe fn owned(&self) -> NssUser {
         // SAFETY: as the caller promises.
-        let (name, shell) = unsafe { (bytes(self.pw_name), bytes(self.pw_shell)) };
-        NssUser { name, uid: self.pw_uid, gid: self.pw_gid, shell }
+        let (name, home, shell) = unsafe { (bytes(self.pw_name), bytes(self.pw_dir), bytes(self.pw_shell)) };
+        NssUser { name, uid: self.pw_uid, gid: self.pw_gid, home, shell }
     }
 }
 
@@ -182,9 +184,10 @@ pub fn all_groups() -> Vec<NssGroup> {
 
 impl From<users::User> for NssUser {
     fn from(user: users::User) -> Self {
+        let home = user.home_dir().as_os_str().to_owned().into_vec();
         let shell = user.shell().as_os_str().to_owned().into_vec();
         let name = user.name().to_owned().into_vec();
-        Self { name, uid: user.uid(), gid: user.primary_group_id(), shell }
+        Self { name, uid: user.uid(), gid: user.primary_group_id(), home, shell }
     }
 }
 

@@ -132,6 +132,22 @@ impl Drop for Ignored {
     }
 }
 
+/// Has the kernel send SIGIO, which ends a program that does not handle it, to this process or the program
+/// that it executes when the last writing end of the pipe closes. Unlike the parent-death signal this outlives the execution of a setuid program; `pipe` must stay
+/// open for as long as it is to work.
+///
+/// # Errors
+/// What fcntl gives.
+pub fn die_with_writer(pipe: BorrowedFd<'_>) -> nix::Result<()> {
+    let fd = pipe.as_raw_fd();
+    // SAFETY: both take numbers.
+    unsafe {
+        Errno::result(libc::fcntl(fd, libc::F_SETOWN, libc::getpid()))?;
+        Errno::result(libc::fcntl(fd, libc::F_SETFL, libc::O_ASYNC))?;
+    }
+    Ok(())
+}
+
 /// Closes a descriptor in a child, whose copy of the owner's value is never dropped.
 pub fn close(fd: BorrowedFd<'_>) {
     // SAFETY: the child ends without running the owner's destructor, so nothing is closed twice.

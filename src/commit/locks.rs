@@ -1,0 +1,102 @@
+//! The locks that shadow takes, in its order: `.pwd.lock`, `subuid.lock`, `subgid.lock`.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+
+use super::dotlock::{self, Attempt, Dotlock};
+use super::folder::Folder;
+use super::shield::Shield;
+use crate::error::{Code, Error, Result};
+use crate::sys::{LockTry, retry, try_lock_whole};
+
+const PWD_LOCK: &str = ".pwd.lock";
+const DOTLOCKS: [&str; 2] = ["subuid.lock", "subgid.lock"];
+
+/// A useradd holds `.pwd.lock` for some ten milliseconds, and waits for it without polling: look often.
+const POLL_PWD: Duration = Duration::from_millis(10);
+/// A dotlock whose holder does not hold `.pwd.lock` is not shadow's; while it is there, useradd fails at
+/// once when it could take `.pwd.lock`, so ours is given back in between.
+const POLL_DOT: Duration = Duration::from_millis(75);
+
+/// All locks, held; and the shield that belongs to them. Dropped in reverse order.
+pub(super) struct Locks<'f> {
+    etc: &'f Folder,
+    dotlocks: Vec<Dotlock>,
+    /// Closing any descriptor of this process on the file would give the lock up (fcntl(2)): nothing else
+    /// here opens it.
+    _pwd: OwnedFd,
+    since: Instant,
+    _shield: Shield,
+}
+
+enum Try<'f> {
+    Ours(Locks<'f>),
+    Busy(String, Duration),
+}
+
+impl<'f> Locks<'f> {
+    /// Takes all locks, or gives none. Between attempts none is held and signals arrive.
+    ///
+    /// # Errors
+    /// `busy` after the deadline, naming the holder.
+    pub(super) fn acquire(etc: &'f Folder, deadline: Instant) -> Result<Self> {
+        loop {
+            match Self::attempt(etc)? {
+                Try::Ours(locks) => return Ok(locks),
+                Try::Busy(why, _) if Instant::now() >= deadline => return Err(busy(&why)),
+                Try::Busy(_, pause) => std::thread::sleep(pause),
+            }
+        }
+    }
+
+    fn attempt(etc: &'f Folder) -> Result<Try<'f>> {
+        let shield = Shield::raise().map_err(|errno| {
+            Error::new(Code::System, "cannot block signals and raise limits").why(errno.desc())
+        })?;
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let failed = |name| move |errno| etc.failed("lock", name, errno);
+        let mode = Mode::from_bits_truncate(0o600);
+        let pwd = retry(|| openat(etc.fd(), PWD_LOCK, flags, mode)).map_err(failed(PWD_LOCK))?;
+        if let LockTry::Held(pid) = try_lock_whole(pwd.as_fd()).map_err(failed(PWD_LOCK))? {
+            let path = crate::text::path(&etc.full(PWD_LOCK));
+            let who = pid.map_or_else(
+                || "a process that cannot be seen from here".to_owned(),
+                |pid| format!("pid {pid} ({})", dotlock::command(pid)),
+            );
+            return Ok(Try::Busy(format!("{path} is held by {who}"), POLL_PWD));
+        }
+        // From here on dropping `locks` gives back what was taken.
+        let mut locks = Self { etc, dotlocks: Vec::new(), _pwd: pwd, since: Instant::now(), _shield: shield };
+        for name in DOTLOCKS {
+            match dotlock::take(etc, name).map_err(failed(name))? {
+                Attempt::Ours(lock) => locks.dotlocks.push(lock),
+                Attempt::Held(why) => return Ok(Try::Busy(why, POLL_DOT)),
+            }
+        }
+        Ok(Try::Ours(locks))
+    }
+
+    /// How long other programs have been waiting.
+    pub(super) fn held(&self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+impl Drop for Locks<'_> {
+    fn drop(&mut self) {
+        while let Some(lock) = self.dotlocks.pop() {
+            lock.release(self.etc);
+        }
+    }
+}
+
+/// The error for locks that another program holds.
+pub(super) fn busy(why: &str) -> Error {
+    Error::new(Code::Busy, "the account files are locked by another program")
+        .why(why)
+        .fix("wait until it is done, or give more time with --lock-timeout; remove a lock file only when you know that no program is using it")
+}

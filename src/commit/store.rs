@@ -1,0 +1,277 @@
+//! The state folder: ledger, history, conflicts. That it is missing is normal; that it is not ours is an error.
+
+use std::fs::File;
+use std::io::Write as _;
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, OFlag, fallocate, openat};
+use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
+use nix::unistd::{fsync, ftruncate};
+
+use super::folder::{Folder, Like, errno};
+use super::locks;
+use crate::error::{Code, Result};
+use crate::host::{Root, records, trust};
+use crate::state::{HistoryEntry, Journal, Ledger, StateError};
+use crate::sys::retry;
+
+const LEDGER: &str = "ledger.json";
+const LEDGER_TEMP: &str = ".ledger.json.new";
+const ENTRIES: &str = "entries.jsonl";
+const ENTRIES_TEMP: &str = ".entries.jsonl.new";
+const POLL: Duration = Duration::from_millis(20);
+
+/// The state folder, locked against other subidctl processes while it lives.
+pub(super) struct Store {
+    open: Option<Open>,
+    notes: Vec<String>,
+}
+
+struct Open {
+    state: Folder,
+    history: Folder,
+    /// Holds the flock; the folders' descriptors are others.
+    _lock: File,
+    ledger: Ledger,
+    /// The ledger as it will be, once prepared.
+    next: Option<Ledger>,
+    /// How many entries the history holds, the transaction of the last, and what stands after it.
+    entries: usize,
+    last: Option<String>,
+    torn: Vec<u8>,
+    keep: usize,
+}
+
+impl Store {
+    /// Opens the folder, and makes it on a running system. Where it cannot be had there is a note and
+    /// nothing is remembered.
+    ///
+    /// # Errors
+    /// Where it is not to be trusted, was written by a later version, or another subidctl holds it after
+    /// the deadline.
+    pub(super) fn open(root: &Root, deadline: Instant, keep: usize) -> Result<Self> {
+        let mut notes = Vec::new();
+        let without = |why: &str| {
+            let path = crate::text::path(&root.full(records::STATE));
+            Self { open: None, notes: vec![format!("no history and no ledger: {path}: {why}")] }
+        };
+        match root.open_dir(records::STATE) {
+            Err(Errno::ENOENT) if !root.is_running() => return Ok(Self { open: None, notes }),
+            Err(Errno::ENOENT) => {
+                if let Err(errno) = make(root, "/var/lib", "subidctl", 0o755) {
+                    return Ok(without(errno.desc()));
+                }
+            }
+            // Anything else is judged below.
+            _ => {}
+        }
+        let dir = match trust::folder(root, records::STATE) {
+            Ok(dir) => dir,
+            Err(error) if error.code == Code::WriteFailed => return Ok(without(&error.why)),
+            Err(error) => return Err(error),
+        };
+        let state = Folder::new(dir, root.full(records::STATE));
+        let lock = flock(&state, deadline)?;
+        match make(root, records::STATE, "history", 0o700) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Ok(without(errno.desc())),
+        }
+        let path = format!("{}/history", records::STATE);
+        let history = Folder::new(trust::folder(root, &path)?, root.full(&path));
+        let ledger = read_ledger(root, &state, &mut notes)?;
+        let (entries, last, torn) = read_history(root, &history, &mut notes)?;
+        let open =
+            Open { state, history, _lock: lock, ledger, next: None, entries, last, torn, keep: keep.max(1) };
+        Ok(Self { open: Some(open), notes })
+    }
+
+    /// Makes sure that what [`Store::finish`] will write has room.
+    pub(super) fn prepare(&mut self, journal: &Journal) -> Result<()> {
+        let Self { open: Some(open), notes } = self else { return Ok(()) };
+        open.mend(journal, notes)?;
+        if !journal.ledger.is_empty() {
+            let mut next = open.ledger.clone();
+            next.add(&journal.ledger, &journal.entry);
+            open.state.temp(LEDGER_TEMP, &next.to_bytes(), &Like::mode(0o644))?;
+            open.next = Some(next);
+        }
+        let failed = |errno| open.history.failed("reserve room in", ENTRIES, errno);
+        let file = open.entries_file().map_err(failed)?;
+        let size = fstat(&file).map_err(failed)?.st_size;
+        let len = i64::try_from(journal.entry.to_line().len()).map_err(|_| failed(Errno::EFBIG))?;
+        match retry(|| fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, size, len)) {
+            Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+
+    /// Removes what [`Store::prepare`] made, here or in a process that was killed.
+    pub(super) fn discard(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.next = None;
+            // A name that stays is replaced by the next commit.
+            let _ = open.state.remove(LEDGER_TEMP);
+        }
+    }
+
+    /// Writes ledger and history entry, whichever is missing, and makes them durable.
+    pub(super) fn finish(&mut self, entry: &HistoryEntry) -> Result<()> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        if let Some(next) = open.next.take() {
+            let failed = |errno| open.state.failed("write", LEDGER, errno);
+            open.state.rename(LEDGER_TEMP, LEDGER).map_err(failed)?;
+            open.state.sync().map_err(failed)?;
+            open.ledger = next;
+        }
+        if open.last.as_ref() == Some(&entry.transaction) {
+            return Ok(());
+        }
+        let failed = |errno| open.history.failed("write", ENTRIES, errno);
+        let mut file = open.entries_file().map(File::from).map_err(failed)?;
+        file.write_all(&entry.to_line()).map_err(|e| failed(errno(&e)))?;
+        retry(|| fsync(&file)).and_then(|()| open.history.sync()).map_err(failed)?;
+        open.entries += 1;
+        open.last = Some(entry.transaction.clone());
+        Ok(())
+    }
+
+    /// Keeps a journal that a person must decide about; false where there is no state folder.
+    pub(super) fn keep_conflict(&mut self, root: &Root, name: &str, journal: &[u8]) -> Result<bool> {
+        let Some(open) = &self.open else { return Ok(false) };
+        match make(root, records::STATE, "conflicts", 0o700) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(open.state.failed("make", "conflicts", errno)),
+        }
+        let conflicts = Folder::new(trust::folder(root, records::CONFLICTS)?, root.full(records::CONFLICTS));
+        conflicts.temp(name, journal, &Like::mode(0o600))?;
+        conflicts.sync().map_err(|errno| conflicts.failed("make durable", name, errno))?;
+        Ok(true)
+    }
+
+    /// Cuts the history to what is kept and unlocks the folder. To be called without the files' locks.
+    pub(super) fn close(mut self, root: &Root) -> Vec<String> {
+        if let Some(open) = &self.open
+            // With some slack, so that not every commit copies the whole history.
+            && open.entries > open.keep + open.keep / 4
+            && let Err(error) = open.cut(root)
+        {
+            self.notes.push(format!("the history was not shortened: {error}: {}", error.why));
+        }
+        self.notes
+    }
+}
+
+impl Open {
+    fn entries_file(&self) -> nix::Result<std::os::fd::OwnedFd> {
+        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        retry(|| openat(self.history.fd(), ENTRIES, flags, Mode::from_bits_truncate(0o600)))
+    }
+
+    /// Takes off the beginning of an entry that a crash left, where it is the journal's own; else the
+    /// history is damaged and set aside.
+    fn mend(&mut self, journal: &Journal, notes: &mut Vec<String>) -> Result<()> {
+        if self.torn.is_empty() {
+            return Ok(());
+        }
+        let failed = |errno| self.history.failed("mend", ENTRIES, errno);
+        let finished = HistoryEntry { recovered: true, ..journal.entry.clone() };
+        if [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(&self.torn)) {
+            let file = self.entries_file().map_err(failed)?;
+            let torn = i64::try_from(self.torn.len()).map_err(|_| failed(Errno::EFBIG))?;
+            let whole = fstat(&file).map_err(failed)?.st_size - torn;
+            retry(|| ftruncate(&file, whole)).map_err(failed)?;
+        } else {
+            set_aside(&self.history, ENTRIES, &self.torn, "its last line is torn", notes)?;
+            self.entries = 0;
+            self.last = None;
+        }
+        self.torn.clear();
+        Ok(())
+    }
+
+    fn cut(&self, root: &Root) -> Result<()> {
+        let Some((bytes, _)) = root.read(records::HISTORY)? else { return Ok(()) };
+        let lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
+        let kept = lines.get(lines.len().saturating_sub(self.keep)..).unwrap_or_default().concat();
+        self.history.temp(ENTRIES_TEMP, &kept, &Like::mode(0o600))?;
+        let renamed = self.history.rename(ENTRIES_TEMP, ENTRIES).and_then(|()| self.history.sync());
+        renamed.map_err(|errno| self.history.failed("write", ENTRIES, errno))
+    }
+}
+
+/// Makes a folder with exactly this mode, whatever the umask.
+fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<()> {
+    let dir = root.open_dir(parent)?;
+    mkdirat(&dir, name, Mode::from_bits_truncate(0o700))?;
+    let made = root.open_dir(&format!("{parent}/{name}"))?;
+    fchmod(&made, Mode::from_bits_truncate(mode))?;
+    fsync(&dir)
+}
+
+fn flock(state: &Folder, deadline: Instant) -> Result<File> {
+    let failed = |errno| state.failed("lock", "", errno);
+    let lock = File::from(state.open(".", OFlag::O_RDONLY | OFlag::O_DIRECTORY).map_err(failed)?);
+    loop {
+        match fs2::FileExt::try_lock_exclusive(&lock).map_err(|e| errno(&e)) {
+            Ok(()) => return Ok(lock),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EWOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(POLL),
+            Err(Errno::EWOULDBLOCK) => return Err(locks::busy("another subidctl is at work")),
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+}
+
+fn read_ledger(root: &Root, state: &Folder, notes: &mut Vec<String>) -> Result<Ledger> {
+    trust::file(root, state.fd(), records::LEDGER)?;
+    let Some((bytes, _)) = root.read(records::LEDGER)? else { return Ok(Ledger::default()) };
+    match Ledger::parse(&bytes) {
+        Ok(ledger) => Ok(ledger),
+        Err(StateError::Damaged(why)) => {
+            set_aside(state, LEDGER, &bytes, &why, notes)?;
+            Ok(Ledger::default())
+        }
+        Err(error) => Err(records::unusable(root, records::LEDGER, &error)),
+    }
+}
+
+/// How many entries there are, the last one's transaction, and what stands after the last newline.
+fn read_history(
+    root: &Root,
+    history: &Folder,
+    notes: &mut Vec<String>,
+) -> Result<(usize, Option<String>, Vec<u8>)> {
+    trust::file(root, history.fd(), records::HISTORY)?;
+    let Some((bytes, _)) = root.read(records::HISTORY)? else { return Ok((0, None, Vec::new())) };
+    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let (whole, torn) = bytes.split_at_checked(end).unwrap_or_default();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|b| *b == b'\n').collect();
+    // Reading says which line is damaged; for adding one, the last must be sound.
+    let last = match lines.last().map(|line| HistoryEntry::parse(line)) {
+        None => None,
+        Some(Ok(entry)) => Some(entry.transaction),
+        Some(Err(StateError::Damaged(why))) => {
+            set_aside(history, ENTRIES, &bytes, &why, notes)?;
+            return Ok((0, None, Vec::new()));
+        }
+        Some(Err(error)) => return Err(records::unusable(root, records::HISTORY, &error)),
+    };
+    Ok((lines.len(), last, torn.to_vec()))
+}
+
+/// Renames a damaged file, so that nothing of it is lost and a new one can begin.
+fn set_aside(folder: &Folder, name: &str, bytes: &[u8], why: &str, notes: &mut Vec<String>) -> Result<()> {
+    let digest = crate::idfile::Digest::of(bytes).to_string();
+    let aside = format!("{name}.damaged-{}", digest.get(..8).unwrap_or_default());
+    let renamed = folder.rename(name, &aside).and_then(|()| folder.sync());
+    renamed.map_err(|errno| folder.failed("set aside", name, errno))?;
+    let (name, aside) = (folder.full(name), folder.full(&aside));
+    notes.push(format!(
+        "{} is damaged ({why}): it is now {}, and a new one was begun",
+        crate::text::path(&name),
+        crate::text::path(&aside)
+    ));
+    Ok(())
+}

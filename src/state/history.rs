@@ -1,0 +1,111 @@
+//! One entry for each transaction: who changed which lines, and when.
+
+use super::{StateError, parse_json, serial};
+use crate::idfile::{Digest, LineEdit};
+use crate::range::PerKind;
+
+const SCHEMA: &str = "subidctl.entry.v1";
+
+/// What the command knows of itself. All texts are escaped.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Record {
+    /// The command: `apply`, `release`, `undo`, …
+    pub command: String,
+    /// The owners concerned.
+    pub owners: Vec<String>,
+    /// Who `SUDO_USER` claims to be at the keyboard; the environment proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+}
+
+/// One transaction, with the lines that it touched and no others.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct HistoryEntry {
+    /// Its name, in order of time as text: `20261123-214451-3f9a1c2b`.
+    pub transaction: String,
+    /// Seconds since 1970.
+    pub time: i64,
+    /// What was run.
+    #[serde(flatten)]
+    pub record: Record,
+    /// The login uid (`/proc/self/loginuid`), which sudo and su do not change; `None` where it is unset.
+    pub login_uid: Option<u32>,
+    /// The real uid of the process.
+    pub uid: u32,
+    /// Whether recovery finished it after a crash.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recovered: bool,
+    /// What was done to each file; `None` where it was not touched.
+    pub files: PerKind<Option<Touched>>,
+}
+
+/// What was done to one file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Touched {
+    /// Its content before; `None` where it did not exist.
+    pub before: Option<Digest>,
+    /// Its content after.
+    pub after: Digest,
+    /// The lines that differ.
+    #[serde(with = "serial::edits")]
+    pub edits: Vec<LineEdit>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Line<T> {
+    schema: String,
+    #[serde(flatten)]
+    entry: T,
+}
+
+impl HistoryEntry {
+    /// The entry as one line of JSON, with its newline.
+    pub fn to_line(&self) -> Vec<u8> {
+        // Strings, numbers and maps with string keys always serialise.
+        let mut line =
+            serde_json::to_vec(&Line { schema: SCHEMA.to_owned(), entry: self }).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+
+    /// Reads one line, with or without its newline.
+    ///
+    /// # Errors
+    /// Where the line is not an entry, or one of a later version.
+    pub fn parse(line: &[u8]) -> Result<Self, StateError> {
+        parse_json::<Line<Self>>(line, SCHEMA).map(|line| line.entry)
+    }
+}
+
+#[cfg(test)]
+pub(super) fn sample() -> HistoryEntry {
+    let edit = LineEdit { line: 2, old: None, new: Some(b"al\xff:1:2".to_vec()) };
+    let touched = Touched { before: None, after: Digest::of(b"x"), edits: vec![edit] };
+    HistoryEntry {
+        transaction: "20261123-214451-3f9a1c2b".to_owned(),
+        time: 1_795_470_291,
+        record: Record { command: "apply".to_owned(), owners: vec!["al".to_owned()], claim: None },
+        login_uid: Some(1000),
+        uid: 0,
+        recovered: false,
+        files: PerKind { uid: Some(touched), gid: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_one_line_and_comes_back() {
+        let line = sample().to_line();
+        assert_eq!(line.iter().position(|b| *b == b'\n'), Some(line.len() - 1));
+        assert_eq!(HistoryEntry::parse(&line), Ok(sample()));
+        assert!(matches!(HistoryEntry::parse(&line[..line.len() - 3]), Err(StateError::Damaged(_))));
+        let newer = String::from_utf8(line).unwrap().replace("entry.v1", "entry.v2");
+        assert_eq!(
+            HistoryEntry::parse(newer.as_bytes()),
+            Err(StateError::Newer("subidctl.entry.v2".to_owned()))
+        );
+    }
+}
