@@ -112,10 +112,15 @@ fn top_level(group: &str) -> String {
     top
 }
 
-/// Whether a line has this path, not as the end of a longer word (`unix::` is not `nix::`).
+/// Whether a line has this path, not as the end of a longer word (`unix::` is not `nix::`), and not as the
+/// way to a constant (`libc::S_ISUID`), which is plain data.
 fn names(code: &str, path: &str) -> bool {
-    code.match_indices(path)
-        .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    code.match_indices(path).any(|(at, _)| {
+        let longer = code[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let constant =
+            path == "libc::" && code[at + path.len()..].starts_with(|c: char| c.is_ascii_uppercase());
+        !longer && !constant
+    })
 }
 
 /// Why a room may not name another; `None` where it may.
