@@ -137,6 +137,7 @@ impl Work<'_> {
         let journal = Journal::new(entry, change.ledger.clone(), swap::temps(touched), &documents, &after);
         let swap = Swap::new(self.etc, &edits, before, after);
 
+        self.in_time()?;
         let ready = self
             .begin(&journal)
             .and_then(|()| swap.prepare())
