@@ -212,8 +212,9 @@ fn entry(change: &Change, after: &PerKind<Document>) -> HistoryEntry {
             edits: file.edits.clone(),
         })
     });
-    let unique =
-        Digest::of(format!("{}.{}.{after:?}", now.as_nanos(), std::process::id()).as_bytes()).to_string();
+    // No two commits of a host share the nanosecond and the pid: they wait for each other.
+    let moment = format!("{}.{}", now.as_nanos(), std::process::id());
+    let unique = Digest::of(moment.as_bytes()).to_string();
     HistoryEntry {
         transaction: format!("{}-{}", crate::state::stamp(time), unique.get(..8).unwrap_or_default()),
         time,
