@@ -3,7 +3,7 @@
 use super::case::{Case, Served};
 use super::judge::{Holdings, holdings};
 use super::request::{Owner, Request, Want};
-use super::rule::Rules;
+use super::rule::{Pool, Rules};
 use super::taken::Taken;
 use super::target::Target;
 use super::{Action, Refusal, Warning, release, room};
@@ -149,7 +149,10 @@ impl<'a> Allocator<'a> {
     }
 
     fn first_fit(&mut self, case: &mut Case<'a>) -> Result<(), Error> {
-        let wanted = PerKind::from_fn(|kind| case.want.count.unwrap_or(self.rules.count[kind]).get());
+        let wanted = PerKind::try_from_fn(|kind| match case.want.count {
+            Some(count) => Ok(count.get()),
+            None => self.rules.count(kind).map(Count::get),
+        })?;
         let had = PerKind::from_fn(|kind| case.total(kind));
         for kind in Kind::BOTH {
             self.mirror(case, kind, wanted[kind]);
@@ -161,13 +164,13 @@ impl<'a> Allocator<'a> {
         });
         let both = missing.uid.zip(missing.gid);
         if let Some((uids, gids)) = both {
-            let window = self.rules.pools.uid.range.intersection(self.rules.pools.gid.range);
+            let window = self.rules.pool(Kind::Uid)?.range.intersection(self.rules.pool(Kind::Gid)?.range);
             let found = window.and_then(|w| self.taken.first_fit_both(w, uids.max(gids), align));
             if let Some(found) = found {
                 for (kind, count) in [(Kind::Uid, uids), (Kind::Gid, gids)] {
                     let first = crate::range::SubId::new(found.first());
                     let range = Range::new(first, count).unwrap_or(found);
-                    let reason = self.first_fit_reason(kind, had[kind], wanted[kind]);
+                    let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
                     self.add(case, kind, range, &reason);
                 }
                 case.keep_all("already there");
@@ -176,10 +179,10 @@ impl<'a> Allocator<'a> {
         }
         for kind in Kind::BOTH {
             let Some(count) = missing[kind] else { continue };
-            let pool = self.rules.pools[kind].clone();
+            let pool = self.rules.pool(kind)?;
             let found = self.taken.first_fit(kind, pool.range, count, align);
-            let range = found.ok_or_else(|| room::none(self, case.want, kind, count, &pool))?;
-            let reason = self.first_fit_reason(kind, had[kind], wanted[kind]);
+            let range = found.ok_or_else(|| room::none(self, case.want, kind, count, pool))?;
+            let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
             self.add(case, kind, range, &reason);
         }
         if missing.uid.is_some() || missing.gid.is_some() {
@@ -206,16 +209,15 @@ impl<'a> Allocator<'a> {
         }
     }
 
-    fn first_fit_reason(&self, kind: Kind, had: u64, wanted: u64) -> String {
-        let pool = &self.rules.pools[kind];
-        let first = format!("first free in {} ({})", pool.range, pool.place);
-        if had == 0 { first } else { format!("enlarged: has {had} of {wanted} IDs; {first}") }
-    }
-
     fn add(&mut self, case: &mut Case<'a>, kind: Kind, range: Range, reason: &str) {
         self.taken.give(kind, range, case.want.owner.shown());
         case.assign(kind, case.written.clone(), range, Action::Add, reason);
     }
+}
+
+fn first_fit_reason(pool: &Pool, had: u64, wanted: u64) -> String {
+    let first = format!("first free in {} ({})", pool.range, pool.place);
+    if had == 0 { first } else { format!("enlarged: has {had} of {wanted} IDs; {first}") }
 }
 
 /// `sudo subidctl apply --replace bob`, or a sentence where the name cannot be pasted.

@@ -59,13 +59,13 @@ pub fn free(snapshot: &Snapshot, policy: &Policy) -> Result<PerKind<Free>> {
     let taken = Taken::new(snapshot, policy, &rules.windows);
     let spans: crate::range::RangeSet =
         rules.windows.iter().filter_map(crate::policy::Window::span).collect();
-    Ok(PerKind::from_fn(|kind| {
+    PerKind::try_from_fn(|kind| {
+        let pool = rules.pool(kind)?.range;
         let set = taken.set(kind).union(&spans);
-        let ids = set.gaps(rules.pools[kind].range).map(|gap| gap.count().get()).sum();
-        let largest =
-            set.gaps(rules.pools[kind].range).max_by_key(|gap| (gap.count(), std::cmp::Reverse(gap.first())));
-        Free { ids, largest }
-    }))
+        let ids = set.gaps(pool).map(|gap| gap.count().get()).sum();
+        let largest = set.gaps(pool).max_by_key(|gap| (gap.count(), std::cmp::Reverse(gap.first())));
+        Ok(Free { ids, largest })
+    })
 }
 
 /// One answer to `who`.
