@@ -72,7 +72,10 @@ impl Reread {
                 Ok(bytes) => Some(bytes),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
                 Err(e) => {
-                    return Err(Error::reading(path, e.raw_os_error().map_or(Errno::EIO, Errno::from_raw)));
+                    let errno = e.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                    return Err(
+                        Error::reading(path, errno).fix("see that root can read it, then run it again")
+                    );
                 }
             },
         };
