@@ -7,7 +7,7 @@ use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
 use super::plan::{committed, exit, show, worse};
-use super::{planning, saved, state};
+use super::{memory, planning, saved, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Action, Assignment, Plan, Request};
@@ -83,7 +83,7 @@ fn attempt(
         Some(request) => again(context, request, plan, now),
         None => still_holds(context, plan, now),
     };
-    let mut judge = state::judge(context);
+    let mut judge = memory::judge(&context.snapshot, &context.policy);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
     let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };

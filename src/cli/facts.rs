@@ -23,7 +23,7 @@ impl Context {
     pub(super) fn load(global: &Global) -> Result<Self> {
         let root = root(global)?;
         let (policy, digest) = policy(&root, global.policy.as_deref())?;
-        let mut snapshot = super::state::snapshot(&root, &policy)?;
+        let mut snapshot = super::memory::snapshot(&root, &policy)?;
         snapshot.facts.policy = digest;
         Ok(Self { root, policy, snapshot })
     }

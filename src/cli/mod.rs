@@ -5,6 +5,7 @@ mod args;
 mod ask;
 mod facts;
 mod list;
+mod memory;
 mod output;
 mod plan;
 mod planning;

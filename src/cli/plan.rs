@@ -18,6 +18,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if let Err(error) = context.refuse_directory() {
         return super::directory_host(&error, args.selection.skip_directory_hosts, output);
     }
+    super::state::note_unfinished(&context.snapshot, output);
     let (_, plan) = planning::make(&mut context, &args.selection)?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     let refused = exit(&plan, args.selection.keep_going);

@@ -5,7 +5,7 @@ use super::ask::{From, confirm};
 use super::facts::Context;
 use super::output::Output;
 use super::plan::committed;
-use super::state;
+use super::{memory, state};
 use crate::commit::{self, Options};
 use crate::error::Result;
 use crate::host;
@@ -35,7 +35,8 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     output.text(&format!("The change {name} was interrupted; it will be {outcome}.\n"))?;
     confirm("Recover now?", args.yes, From::Stdin)?;
     let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
-    let done = commit::recover(&context.root, &mut state::judge(&context), &options)?;
+    let done =
+        commit::recover(&context.root, &mut memory::judge(&context.snapshot, &context.policy), &options)?;
     if let Some(done) = &done {
         let why = if done.why.is_empty() { String::new() } else { format!(" ({})", done.why) };
         for note in &done.notes {

@@ -8,51 +8,12 @@ use super::facts::Context;
 use super::output::Output;
 use crate::commit::{self, Options};
 use crate::error::{Code, Error, Result};
-use crate::host::{self, Root, records};
 use crate::idfile::Document;
-use crate::planner::{self, Action, Assignment, Planned};
-use crate::policy::Policy;
-use crate::range::{Kind, PerKind, Uid};
-use crate::snapshot::{Released, Snapshot, Source, Unfinished};
-use crate::state::{KnownOwner, LedgerNote, after_recovery, no_overlap};
+use crate::planner::{Action, Assignment, Planned};
+use crate::range::{PerKind, Uid};
+use crate::snapshot::{Snapshot, Source};
+use crate::state::{KnownOwner, LedgerNote};
 use crate::text::escape;
-
-/// Both files as recovery's judge sees them.
-type Documents = PerKind<Option<Document>>;
-
-/// The facts, with the ledger's released ranges, and with the files as recovery will leave them.
-pub(super) fn snapshot(root: &Root, policy: &Policy) -> Result<Snapshot> {
-    let mut snapshot = host::snapshot(root)?;
-    if let Some(ledger) = records::ledger(root)? {
-        snapshot.released = ledger
-            .released
-            .into_iter()
-            .map(|r| Released { kind: r.kind, owner: r.owner, uid: r.uid.map(Uid::new), range: r.range })
-            .collect();
-    }
-    let journal = match records::journal(root) {
-        Ok(Some(journal)) => journal,
-        Ok(None) => return Ok(snapshot),
-        // Only root reads the journal; everybody may know that there is one.
-        Err(error) if error.code == Code::ReadFailed && !nix::unistd::geteuid().is_root() => {
-            let outcome = "only root can say how it will end".to_owned();
-            snapshot.unfinished = Some(Unfinished { transaction: String::new(), outcome });
-            return Ok(snapshot);
-        }
-        Err(error) => return Err(error),
-    };
-    let present = PerKind::from_fn(|kind| snapshot.files[kind].document.clone());
-    let standing = snapshot.clone();
-    let mut judge = |files: &Documents, ours: &PerKind<Vec<Vec<u8>>>| judged(&standing, policy, files, ours);
-    let (after, decision) = after_recovery(&journal, &present, &mut judge);
-    for (kind, document) in [(Kind::Uid, after.uid), (Kind::Gid, after.gid)] {
-        snapshot.files[kind].digest = document.as_ref().map(Document::digest);
-        snapshot.files[kind].document = document;
-    }
-    let outcome = decision.verdict.outcome().to_owned();
-    snapshot.unfinished = Some(Unfinished { transaction: journal.entry.transaction, outcome });
-    Ok(snapshot)
-}
 
 /// Says, once a command, that a change is unfinished.
 pub(super) fn note_unfinished(snapshot: &Snapshot, output: Output) {
@@ -64,23 +25,6 @@ pub(super) fn note_unfinished(snapshot: &Snapshot, output: Output) {
     }
 }
 
-/// Recovery's judge: every invariant, with the accounts that are known now.
-pub(super) fn judge(
-    context: &Context,
-) -> impl FnMut(&Documents, &PerKind<Vec<Vec<u8>>>) -> std::result::Result<(), String> + '_ {
-    |files, ours| judged(&context.snapshot, &context.policy, files, ours)
-}
-
-fn judged(
-    snapshot: &Snapshot,
-    policy: &Policy,
-    files: &Documents,
-    ours: &PerKind<Vec<Vec<u8>>>,
-) -> std::result::Result<(), String> {
-    no_overlap(files, ours)?;
-    planner::check_lines(snapshot, policy, ours)
-}
-
 /// Recovers an unfinished change, where there is one, and says so.
 pub(super) fn recover_first(global: &Global, lock_timeout: Duration, output: Output) -> Result<()> {
     let root = super::facts::root(global)?;
@@ -89,7 +33,11 @@ pub(super) fn recover_first(global: &Global, lock_timeout: Duration, output: Out
     }
     let context = Context::load(global)?;
     let options = Options { lock_timeout, ..Options::default() };
-    if let Some(done) = commit::recover(&context.root, &mut judge(&context), &options)? {
+    if let Some(done) = commit::recover(
+        &context.root,
+        &mut super::memory::judge(&context.snapshot, &context.policy),
+        &options,
+    )? {
         let why = if done.why.is_empty() { String::new() } else { format!(" ({})", done.why) };
         output.note(&format!("recovered: {}{why}\n", done.outcome));
     }

@@ -91,12 +91,12 @@ mod tests {
     fn contradictions_name_both_lines() {
         let second = "[[window]]\nuids = \"3000-3999\"\nstart = 200000\ncount = 65536\n";
         let text = why(&format!("{WINDOW}{second}"));
-        assert!(text.contains("line 7") && text.contains("of line 3"), "{text}");
+        assert!(text.contains("line 5") && text.contains("of line 1"), "{text}");
         let uids = "[[window]]\nuids = \"1999-2000\"\nstart = 1000000000\ncount = 10\n";
-        assert!(why(&format!("{WINDOW}{uids}")).contains("of line 3 too"));
+        assert!(why(&format!("{WINDOW}{uids}")).contains("of line 1 too"));
         let ldap = "directory = [{ name = \"ldap\", first = 150000, last = 160000 }]\n";
         let text = why(&format!("{ldap}{WINDOW}"));
-        assert!(text.contains("line 4") && text.contains("ldap 150000-160000 of line 1"), "{text}");
+        assert!(text.contains("line 2") && text.contains("ldap 150000-160000 of line 1"), "{text}");
         assert!(
             why("[[window]]\nuids = \"1000-60000\"\nstart = 100000\ncount = 65536\n").contains("passes 2^31")
         );

@@ -108,7 +108,7 @@ fn declared(table: &mut Table<'_>, key: &'static str, text: Text<'_>) -> Result<
         let ends = u32::try_from(first.value).ok().zip(u32::try_from(last.value).ok());
         let range = ends.and_then(|(first, last)| Range::between(first, last));
         let range = range.ok_or_else(|| text.error(offset, format!("last of {name} lies before first")))?;
-        all.push(Declared { name, range, line: first.line });
+        all.push(Declared { name, range, line: text.line(offset) });
     }
     Ok(all)
 }
@@ -126,7 +126,7 @@ fn windows(table: &mut Table<'_>, text: Text<'_>) -> Result<Vec<Window>> {
         let range = uids.value.split_once('-').and_then(|_| Range::parse(&uids.value));
         let uids =
             range.ok_or_else(|| bad_line(text, uids.line, "uids must be \"FIRST-LAST\"".to_owned()))?;
-        all.push(Window { uids, start: start.value, count: count.value, line: start.line });
+        all.push(Window { uids, start: start.value, count: count.value, line: text.line(offset) });
     }
     Ok(all)
 }

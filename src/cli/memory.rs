@@ -1,0 +1,57 @@
+//! The facts with what subidctl remembers: released ranges, and an unfinished change.
+
+use crate::error::{Code, Result};
+use crate::host::{self, Root, records};
+use crate::idfile::Document;
+use crate::planner;
+use crate::policy::Policy;
+use crate::range::{Kind, PerKind, Uid};
+use crate::snapshot::{Released, Snapshot, Unfinished};
+use crate::state::{after_recovery, no_overlap};
+
+/// Both files as recovery's judge sees them.
+type Documents = PerKind<Option<Document>>;
+
+/// The facts, with the ledger's released ranges, and with the files as recovery will leave them.
+pub(super) fn snapshot(root: &Root, policy: &Policy) -> Result<Snapshot> {
+    let mut snapshot = host::snapshot(root)?;
+    if let Some(ledger) = records::ledger(root)? {
+        snapshot.released = ledger
+            .released
+            .into_iter()
+            .map(|r| Released { kind: r.kind, owner: r.owner, uid: r.uid.map(Uid::new), range: r.range })
+            .collect();
+    }
+    let journal = match records::journal(root) {
+        Ok(Some(journal)) => journal,
+        Ok(None) => return Ok(snapshot),
+        // Only root reads the journal; everybody may know that there is one.
+        Err(error) if error.code == Code::ReadFailed && !nix::unistd::geteuid().is_root() => {
+            let outcome = "only root can say how it will end".to_owned();
+            snapshot.unfinished = Some(Unfinished { transaction: String::new(), outcome });
+            return Ok(snapshot);
+        }
+        Err(error) => return Err(error),
+    };
+    let present = PerKind::from_fn(|kind| snapshot.files[kind].document.clone());
+    let standing = snapshot.clone();
+    let (after, decision) = after_recovery(&journal, &present, &mut judge(&standing, policy));
+    for (kind, document) in [(Kind::Uid, after.uid), (Kind::Gid, after.gid)] {
+        snapshot.files[kind].digest = document.as_ref().map(Document::digest);
+        snapshot.files[kind].document = document;
+    }
+    let outcome = decision.verdict.outcome().to_owned();
+    snapshot.unfinished = Some(Unfinished { transaction: journal.entry.transaction, outcome });
+    Ok(snapshot)
+}
+
+/// Recovery's judge: every invariant, with the accounts that are known now.
+pub(super) fn judge<'a>(
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+) -> impl FnMut(&Documents, &PerKind<Vec<Vec<u8>>>) -> std::result::Result<(), String> + 'a {
+    |files, ours| {
+        no_overlap(files, ours)?;
+        planner::check_lines(snapshot, policy, ours)
+    }
+}
