@@ -93,7 +93,13 @@ fn lax(field: &str) -> Option<u64> {
 fn taken(line: &[u8]) -> Option<(u64, u64)> {
     let text = String::from_utf8_lossy(line);
     let fields: Vec<&str> = text.split(':').collect();
-    let (start, count) = (lax(fields.get(1)?)?, lax(fields.get(2)?)?);
+    let number = |n: usize| fields.get(n).copied().and_then(lax);
+    // Not for shadow: a NIS marker, an empty field. What remains are readers of decimal numbers.
+    let strict = text.starts_with(['+', '-', ':']);
+    let (start, count) = (number(1)?, number(2)?);
+    if strict && (fields.len() != 3 || format!("{start}:{count}") != fields[1..].join(":")) {
+        return None;
+    }
     (count > 0).then(|| (start, start + count - 1))
 }
 
