@@ -166,9 +166,9 @@ pub(super) struct Verify {
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,
-    /// End the container after this time
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
-    pub(super) timeout: Duration,
+    /// End the container after this time [default: 30 for the checks, none for CMD]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(super) timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::planner::{self, Owned, Owner};
 use crate::range::Kind;
-use crate::report::{FILES, list_json, list_text, subid_lines};
+use crate::report::{FILES, error_text, list_json, list_text, subid_lines};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.subid && output.json {
@@ -31,8 +31,14 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         print(&lines)?;
         return Ok(0);
     }
-    let free =
-        if args.users.is_empty() { Some(planner::free(&context.snapshot, &context.policy)?) } else { None };
+    // A pool that makes no sense hides no range.
+    let free = match planner::free(&context.snapshot, &context.policy) {
+        Ok(free) => Some(free).filter(|_| args.users.is_empty()),
+        Err(error) => {
+            output.note(&error_text(&error, output.errors));
+            None
+        }
+    };
     super::state::note_unfinished(&context.snapshot, output);
     output.text(&list_text(&owned, free.as_ref()))?;
     output.document(&list_json(&owned, FILES, free.as_ref()))?;

@@ -20,7 +20,8 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     let (_, plan) = planning::make(&mut context, &args.selection)?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
-    if let Some(path) = &args.out {
+    let refused = exit(&plan, args.selection.keep_going);
+    if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
         let mut bytes = serde_json::to_vec_pretty(&plan_json(shown)).unwrap_or_default();
         bytes.push(b'\n');
         super::write_named(path, &bytes)?;
@@ -28,7 +29,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     show(shown, output)?;
     output.document(&plan_json(shown))?;
     let pending = if args.exit_code && plan.changed() { PENDING } else { 0 };
-    Ok(exit(&plan, args.selection.keep_going).map_or(pending, |refused| worse(refused, pending)))
+    Ok(refused.map_or(pending, |refused| worse(refused, pending)))
 }
 
 /// Prints diff, reasons, warnings and refusals.

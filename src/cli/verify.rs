@@ -1,6 +1,7 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use super::args::{Global, Verify as Args};
 use super::facts::Context;
@@ -14,6 +15,9 @@ use crate::proof::{Place, Proof};
 use crate::range::{Kind, PerKind, Range};
 use crate::report::proof::{json, text};
 use crate::snapshot::{Account, Snapshot};
+
+/// How long the checks may take where nobody says.
+const CHECKS: Duration = Duration::from_secs(30);
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let with_command = !args.command.is_empty();
@@ -85,9 +89,9 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
         home: account.home.clone(),
         shell: account.shell.clone(),
         ranges: ranges(&context.snapshot, account),
-        command_timeout: None,
+        command_timeout: args.timeout,
         command,
-        timeout: args.timeout,
+        timeout: args.timeout.unwrap_or(CHECKS),
         place: Place::Host,
         helpers,
     };

@@ -55,6 +55,7 @@ impl Folder {
     pub(super) fn failed(&self, step: &str, name: &str, errno: Errno) -> Error {
         let fix = match errno {
             Errno::ENOSPC | Errno::EDQUOT => "make room on its file system and run the command again",
+            Errno::EFBIG => "raise the limit on the size of files (ulimit -f) and run the command again",
             Errno::EROFS => "mount its file system read-write and run the command again",
             Errno::EACCES | Errno::EPERM => {
                 "run it as root; if you are, look at lsattr, the mount and the security module's log"

@@ -142,6 +142,7 @@ impl Work<'_> {
         let journal = Journal::new(entry, change.ledger.clone(), swap::temps(touched), &documents, &after);
         let swap = Swap::new(self.etc, &edits, before, after);
 
+        self.in_time()?;
         let ready = self
             .begin(&journal)
             .and_then(|()| swap.prepare())
@@ -216,8 +217,9 @@ fn entry(change: &Change, after: &PerKind<Document>) -> HistoryEntry {
             edits: file.edits.clone(),
         })
     });
-    let unique =
-        Digest::of(format!("{}.{}.{after:?}", now.as_nanos(), std::process::id()).as_bytes()).to_string();
+    // No two commits of a host share the nanosecond and the pid: they wait for each other.
+    let moment = format!("{}.{}", now.as_nanos(), std::process::id());
+    let unique = Digest::of(moment.as_bytes()).to_string();
     HistoryEntry {
         transaction: format!("{}-{}", crate::state::stamp(time), unique.get(..8).unwrap_or_default()),
         time,

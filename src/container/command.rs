@@ -1,4 +1,7 @@
 //! CMD: run in the container, on a read-only view of the host's files.
+//!
+//! The view keeps CMD from changing files by accident. It is no border: CMD is root inside, could mount it
+//! anew, and then has the user's own rights on the host's files, as without a container.
 
 use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd as _, OwnedFd};

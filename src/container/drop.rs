@@ -61,3 +61,54 @@ fn verify(identity: &Identity) -> Result<(), Refusal> {
         Ok(()) => Err(("the way back to root, which is open:", Errno::EPERM)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::wait::{WaitStatus, waitpid};
+
+    fn nobody() -> Identity {
+        let (uid, gid) = (Uid::from_raw(65534), Gid::from_raw(65534));
+        Identity { uid, gid, groups: vec![gid, Gid::from_raw(65533)] }
+    }
+
+    /// The exit code of `test` in a child.
+    fn in_child(test: impl FnOnce() -> i32) -> i32 {
+        match sys::spawn(test).and_then(|child| waitpid(child, None)) {
+            Ok(WaitStatus::Exited(_, code)) => code,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_of_root_is_left() {
+        let dropped = in_child(|| {
+            if become_user(&nobody()).is_err() {
+                return 3;
+            }
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+            let line = |name: &str| {
+                status.lines().find_map(|l| l.strip_prefix(name)).unwrap_or("?").trim().to_owned()
+            };
+            let none = "0000000000000000";
+            let caps = ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"].iter().all(|name| line(name) == none);
+            // Helpers need what comes from the bounding set, and privileges from execution.
+            let kept = line("CapBnd:") != none && line("NoNewPrivs:") == "0";
+            i32::from(!(caps && kept && line("Groups:") == "65533 65534"))
+        });
+        // Only root can drop anything.
+        assert_eq!(dropped, if nix::unistd::geteuid().is_root() { 0 } else { 3 });
+    }
+
+    #[test]
+    fn half_a_drop_is_seen() {
+        assert!(verify(&nobody()).is_err());
+        let seen = in_child(|| {
+            let Identity { uid, gid, .. } = nobody();
+            let half = setresgid(gid, gid, gid).and_then(|()| setresuid(uid, uid, uid));
+            // The groups are still root's.
+            i32::from(half.is_ok() && verify(&nobody()).is_ok())
+        });
+        assert_eq!(seen, 0);
+    }
+}

@@ -10,11 +10,13 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, chdir, getpid, getuid, pivot_root, setgroups, setresgid, setresuid};
 
+use super::launch::PROTOCOL_FD;
 use super::protocol::{Channel, Event, Reply, Request};
 use super::worker::{Failed, bounded};
 use super::{command, probes};
 use crate::proof::Step;
 use crate::range::{Kind, PerKind};
+use crate::sys;
 
 /// Runs as pid 1; the exit code is CMD's, or 0 after the probes alone, or 125.
 pub(super) fn main(channel: &Channel, request: &Request, words: &[OsString], mapped: PipeReader) -> i32 {
@@ -38,6 +40,10 @@ fn run(
     if mapped.read_exact(&mut [0]).is_err() {
         return Ok(125);
     }
+    drop(mapped);
+    // The helpers and all else of the worker's: CMD, which has the same rights as this process, could take
+    // them from it.
+    sys::close_from(PROTOCOL_FD.unsigned_abs() + 1);
     become_root()?;
     let host = if words.is_empty() { None } else { Some(command::host_view()?) };
     own_root()?;

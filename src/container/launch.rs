@@ -136,10 +136,11 @@ fn default_signals() -> nix::Result<()> {
 /// This program, open for execution. For another user it is a sealed copy in memory: the file itself may
 /// lie where that user cannot go, or be executable by root alone.
 fn program(for_another: bool) -> nix::Result<OwnedFd> {
-    let own = open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let exe = "/proc/self/exe";
     if !for_another {
-        return Ok(own);
+        return open(exe, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
     }
+    let own = open(exe, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     // Kernels before 6.3 refuse the flag that later ones may insist on (vm.memfd_noexec).
     let copy = memfd_create(c"subidctl", flags | MFdFlags::from_bits_retain(MFD_EXEC))

@@ -33,6 +33,11 @@ impl Check {
     pub(super) const ALL: [Self; 5] =
         [Self::FileOwn, Self::FileFirst, Self::FileLast, Self::UidBeyond, Self::GidBeyond];
 
+    /// Whether it is about a file whose owner the host sees.
+    pub(super) const fn is_file(self) -> bool {
+        matches!(self, Self::FileOwn | Self::FileFirst | Self::FileLast)
+    }
+
     /// Its name in reports.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -123,4 +128,37 @@ fn beyond(channel: &Channel, check: Check, kind: Kind, id: Option<u32>, path: &P
 
 fn say(channel: &Channel, check: Check, status: ProbeStatus, words: String) -> nix::Result<()> {
     channel.send(&Event::Checked { check, status, words: words.into_bytes() }, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idmap::{outside, podman};
+    use crate::range::{Count, Range, SubId};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn checks_are_about_the_ends_of_the_map(
+            ranges in prop::collection::vec((1000u32..3_000_000_000, 1u64..70_000), 1..6)
+        ) {
+            let range = |&(start, count): &(u32, u64)| Range::new(SubId::new(start), Count::new(count)?);
+            let ranges: Vec<Range> = ranges.iter().map(|r| range(r).unwrap()).collect();
+            let map = podman(999, &ranges).unwrap();
+            let maps = PerKind { uid: map.clone(), gid: map.clone() };
+            let id = |check: Check| check.ids(&maps).uid.unwrap();
+            prop_assert_eq!(outside(&map, id(Check::FileOwn)), Some(999));
+            prop_assert_eq!(outside(&map, id(Check::FileFirst)), Some(ranges[0].first()));
+            prop_assert_eq!(outside(&map, id(Check::FileLast)), Some(ranges.last().unwrap().last()));
+            prop_assert_eq!(outside(&map, id(Check::UidBeyond)), None);
+        }
+    }
+
+    #[test]
+    fn a_full_map_has_no_beyond() {
+        let map = vec![Extent { inside: 0, outside: 0, count: u64::from(u32::MAX) }];
+        let maps = PerKind { uid: map.clone(), gid: map };
+        assert_eq!(Check::UidBeyond.ids(&maps).uid, None);
+        assert_eq!(Check::FileFirst.ids(&maps).gid, None);
+    }
 }

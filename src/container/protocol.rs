@@ -175,3 +175,60 @@ pub(super) fn wait_readable(fd: BorrowedFd<'_>, deadline: Instant) -> nix::Resul
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn raw(channel: &Channel, bytes: &[u8]) -> nix::Result<usize> {
+        let parts = [IoSlice::new(bytes)];
+        sendmsg::<()>(channel.0.as_raw_fd(), &parts, &[], MsgFlags::MSG_NOSIGNAL, None)
+    }
+
+    #[test]
+    fn the_kernel_names_the_sender_and_hands_over_descriptors() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        theirs.send(&Event::File(Check::FileOwn), &[file.as_fd()]).unwrap();
+        let incoming = ours.receive::<Event>().unwrap().unwrap();
+        assert!(matches!(incoming.message, Event::File(Check::FileOwn)));
+        assert_eq!((incoming.fds.len(), incoming.pid), (1, Some(nix::unistd::getpid().as_raw())));
+        drop(theirs);
+        assert!(ours.receive::<Event>().unwrap().is_none());
+    }
+
+    #[test]
+    fn too_long_too_many_and_too_late_are_errors() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        raw(&theirs, &vec![b' '; LONGEST + 1]).unwrap();
+        assert_eq!(ours.receive::<Event>().unwrap_err(), Errno::EMSGSIZE);
+        let file = std::fs::File::open("/dev/null").unwrap();
+        theirs.send(&Event::Ready, &[file.as_fd(); 9]).unwrap();
+        assert_eq!(ours.receive::<Event>().unwrap_err(), Errno::ENOBUFS);
+        let soon = Instant::now() + Duration::from_millis(20);
+        assert_eq!(ours.receive_until::<Event>(soon).unwrap_err(), Errno::ETIMEDOUT);
+        assert!(Instant::now() >= soon);
+    }
+
+    #[test]
+    fn last_words_are_heard_before_the_end() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        ours.send(&Reply::End, &[]).unwrap();
+        theirs.send(&Event::Ready, &[]).unwrap();
+        // It ends without having read the reply, which the kernel reports as a reset.
+        drop(theirs);
+        assert!(matches!(ours.receive::<Event>().unwrap().unwrap().message, Event::Ready));
+        assert!(ours.receive::<Event>().unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused(bytes in prop::collection::vec(any::<u8>(), 1..300)) {
+            let (ours, theirs) = Channel::pair().unwrap();
+            raw(&theirs, &bytes).unwrap();
+            prop_assert_eq!(ours.receive::<Event>().err(), Some(Errno::EBADMSG));
+        }
+    }
+}

@@ -144,7 +144,7 @@ fn command(
             seen.time_out(timeout);
             return Ok(None);
         }
-        Err(Errno::EINTR) => return Err(Error::new(Code::Interrupted, "interrupted by a signal")),
+        Err(Errno::EINTR) => return Err(interrupted()),
         Err(errno) => return Err(system("relay the terminal")(errno)),
     }
     match channel.receive::<Event>() {
@@ -156,6 +156,12 @@ fn command(
     }
     seen.fail_here("the container ended without CMD's exit code");
     Ok(None)
+}
+
+fn interrupted() -> Error {
+    Error::new(Code::Interrupted, "interrupted by a signal")
+        .why("SIGINT, SIGTERM or SIGHUP came while CMD ran")
+        .fix("nothing is left of the container: run it again")
 }
 
 /// The worker's process. Dropping it ends it, and with it the container and all that runs there.

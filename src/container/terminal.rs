@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -14,12 +14,15 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{fchown, read, write};
 
-use super::protocol::time_left;
+use super::protocol::{time_left, wait_readable};
 use crate::range::Uid;
 use crate::sys;
 
 /// Bytes relayed at once.
 const CHUNK: usize = 4096;
+
+/// How long the rest of CMD's output may take.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// The pseudo-terminal and root's own one.
 pub(super) struct Terminal {
@@ -131,8 +134,7 @@ impl Terminal {
                 }
             }
             if ready[0] {
-                while screen && self.show()? {}
-                return Ok(());
+                return if screen { self.drain() } else { Ok(()) };
             }
             if Instant::now() >= deadline {
                 return Err(Errno::ETIMEDOUT);
@@ -140,7 +142,20 @@ impl Terminal {
         }
     }
 
-    /// One piece of CMD's output; false at its end, and where there is no more at the moment.
+    /// Shows what CMD wrote before it ended. The kernel passes it on with a delay, and says when all is done:
+    /// when nobody has the slave any more, which a hostile container may put off.
+    fn drain(&self) -> nix::Result<()> {
+        let deadline = Instant::now() + DRAIN;
+        loop {
+            match wait_readable(self.master.as_fd(), deadline) {
+                Ok(()) if self.show()? && Instant::now() < deadline => {}
+                Ok(()) | Err(Errno::ETIMEDOUT) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// One piece of CMD's output; false at its end.
     fn show(&self) -> nix::Result<bool> {
         let mut chunk = [0; CHUNK];
         match read(&self.master, &mut chunk) {

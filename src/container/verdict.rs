@@ -92,8 +92,13 @@ impl Seen {
                 let probe = self.judge_file(check, incoming.fds.first());
                 self.probes.push(probe);
             }
-            Event::Checked { check, status, mut words } => {
+            Event::Checked { check, mut status, mut words } => {
                 words.truncate(LONGEST_WORDS);
+                // Whose a file is the host sees for itself; of such a check the container can only say
+                // that it failed.
+                if check.is_file() {
+                    status = ProbeStatus::Failed;
+                }
                 self.probes.push(Probe { id: check.name().to_owned(), status, message: escape(&words) });
             }
             Event::Ready => {
@@ -242,4 +247,77 @@ fn read(folder: &OwnedFd, name: &str) -> nix::Result<String> {
         .read_to_string(&mut text)
         .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(worker: Pid) -> Seen {
+        let map = idmap::podman(1001, &[crate::range::Range::parse("100000:65536").unwrap()]).unwrap();
+        Seen::new(PerKind { uid: map.clone(), gid: map }, worker)
+    }
+
+    fn incoming(message: Event) -> Incoming<Event> {
+        Incoming { message, fds: Vec::new(), pid: Some(Pid::this().as_raw()) }
+    }
+
+    /// Everything that a container can say in its own favour.
+    fn praise(seen: &mut Seen) {
+        let text = "0 1001 1\n1 100000 65536\n".to_owned();
+        let maps = PerKind { uid: text.clone(), gid: text };
+        seen.hear(incoming(Event::Inside { pid: 1, uid: 0, maps }));
+        for check in Check::ALL {
+            let words = b"fine".to_vec();
+            seen.hear(incoming(Event::Checked { check, status: ProbeStatus::Ok, words }));
+        }
+    }
+
+    #[test]
+    fn words_alone_prove_nothing() {
+        let mut seen = seen(Pid::this());
+        praise(&mut seen);
+        assert!(!seen.agrees());
+        assert_eq!(seen.probes.iter().filter(|p| p.status == ProbeStatus::Ok).count(), 2);
+        // The host's maps are still missing.
+        for probe in &mut seen.probes {
+            probe.status = ProbeStatus::Ok;
+        }
+        assert!(!seen.agrees());
+        seen.host = seen.expected.clone();
+        assert!(seen.agrees());
+    }
+
+    #[test]
+    fn nobody_stands_in_for_the_container() {
+        // Not a child of the worker; then a child, but not pid 1 of a namespace.
+        let own = Some(Pid::this().as_raw());
+        assert!(look(own, Pid::this()).is_err());
+        if std::fs::read_to_string("/proc/self/status").unwrap().contains("NSpid:\t1\n") {
+            return;
+        }
+        assert!(look(own, nix::unistd::getppid()).is_err());
+        assert!(look(None, Pid::this()).is_err());
+        assert!(look(Some(0), Pid::this()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_belongs_to_somebody_else_fails() {
+        let seen = seen(Pid::this());
+        let file = open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+        let probe = seen.judge_file(Check::FileFirst, Some(&file));
+        assert_eq!(probe.status, ProbeStatus::Failed);
+        assert!(probe.message.ends_with("not 100000:100000"), "{}", probe.message);
+        assert_eq!(seen.judge_file(Check::FileFirst, None).status, ProbeStatus::Failed);
+    }
+
+    #[test]
+    fn what_the_container_says_is_escaped_and_bounded() {
+        let mut seen = seen(Pid::this());
+        let words = [b"\x1b[31m".as_slice(), &vec![b'x'; 5000]].concat();
+        let said = Event::Checked { check: Check::UidBeyond, status: ProbeStatus::Failed, words };
+        seen.hear(incoming(said));
+        let message = &seen.probes[0].message;
+        assert!(message.starts_with(r"\x1b[31m") && message.len() < LONGEST_WORDS + 10);
+    }
 }

@@ -1,45 +1,26 @@
 //! One user after another: what is there, what is missing, what is given.
 
-use super::judge::{Held, Holdings, holdings};
+use super::case::{Case, Served};
+use super::judge::{Holdings, holdings};
 use super::request::{Owner, Request, Want};
-use super::rule::Rules;
+use super::rule::{Pool, Rules};
 use super::taken::Taken;
-use super::{Action, Assignment, Refusal, Warning, release, room};
+use super::target::Target;
+use super::{Action, Refusal, Warning, release, room};
 use crate::error::{Code, Error};
-use crate::policy::{Policy, Strategy};
-use crate::range::{Count, Kind, PerKind, Range, RangeSet};
+use crate::policy::Policy;
+use crate::range::{Count, Kind, PerKind, Range};
 use crate::snapshot::Snapshot;
-use crate::text::{escape, shell_word};
+use crate::text::shell_word;
 
 /// State while a plan is made.
 pub(super) struct Allocator<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) policy: &'a Policy,
-    rules: &'a Rules,
+    pub(super) rules: &'a Rules,
     request: &'a Request,
     pub(super) taken: Taken<'a>,
     held: PerKind<Holdings<'a>>,
-}
-
-/// What one user gets.
-#[derive(Debug, Default)]
-pub(super) struct Served {
-    pub(super) assignments: Vec<Assignment>,
-    pub(super) warnings: Vec<Warning>,
-}
-
-/// One user while being served.
-pub(super) struct Case<'a> {
-    pub(super) want: &'a Want,
-    pub(super) held: PerKind<Vec<Held<'a>>>,
-    served: Served,
-    written: Vec<u8>,
-}
-
-/// A range that a rule gives, with the reason.
-struct Target {
-    range: Range,
-    reason: String,
 }
 
 impl<'a> Allocator<'a> {
@@ -89,96 +70,6 @@ impl<'a> Allocator<'a> {
             Some(targets) => self.by_rule(case, &targets),
             None => self.first_fit(case).map_err(|e| (None, e)),
         }
-    }
-
-    /// The ranges that the command line, a window or the map name for this user; `None`: first-fit.
-    fn targets(&self, want: &Want) -> Result<Option<Vec<Target>>, Error> {
-        let who = want.owner.shown();
-        if let Some(range) = want.range {
-            return self.explicit(want, range).map(|target| Some(vec![target]));
-        }
-        let no_rule = |why: String, fix: String| {
-            Error::new(Code::NoRule, format!("no rule gives {who} a range")).why(why).fix(fix)
-        };
-        let (targets, total): (Vec<Target>, u64) = match self.rules.strategy {
-            Strategy::FirstFit => return Ok(None),
-            Strategy::Windows => {
-                let Some(uid) = want.owner.uid() else {
-                    return Err(no_rule(
-                        format!("windows go by uid, and {who} is no account"),
-                        format!(
-                            "name the range: --range START:COUNT {}",
-                            shell_word(&want.owner.label).unwrap_or_default()
-                        ),
-                    ));
-                };
-                let window = self.rules.windows.iter().find(|w| w.uids.contains(uid.get()));
-                let slot = window.and_then(|w| Some((w, w.slot(uid.get())?)));
-                let (window, range) = slot.ok_or_else(|| {
-                    no_rule(
-                        format!("uid {uid} lies in no window"),
-                        "add a [[window]] for that uid to the policy".to_owned(),
-                    )
-                })?;
-                let place = match window.line {
-                    0 => format!("{} (SUB_UID_DETERMINISTIC)", self.snapshot.login_defs.path),
-                    line => self.policy.place(line),
-                };
-                let reason = format!("window of uids {} ({place})", window.uids);
-                (vec![Target { range, reason }], range.count().get())
-            }
-            Strategy::Map => {
-                let spellings = want.owner.spellings(&self.snapshot.accounts);
-                let entries = spellings.iter().flat_map(|s| self.policy.map.of(s));
-                let targets: Vec<Target> = entries
-                    .map(|e| Target {
-                        range: e.range,
-                        reason: format!("map {}", self.policy.map_place(e.line)),
-                    })
-                    .collect();
-                if targets.is_empty() {
-                    let path = self.policy.map_path.as_ref().map_or("", |m| m.value.as_str());
-                    let why = format!("the map {} has no line for this owner", escape(path.as_bytes()));
-                    return Err(no_rule(why, "add the owner's line to the map".to_owned()));
-                }
-                let total = targets.iter().map(|t| t.range.count().get()).sum();
-                (targets, total)
-            }
-        };
-        match want.count {
-            Some(count) if count.get() > total => {
-                Err(Error::new(Code::InvalidCount, format!("{who} cannot get {count} IDs"))
-                    .why(format!(
-                        "the rule gives {total}: {}",
-                        targets.first().map_or("", |t| t.reason.as_str())
-                    ))
-                    .fix("leave --count out, or change the rule"))
-            }
-            _ => Ok(Some(targets)),
-        }
-    }
-
-    fn explicit(&self, want: &Want, range: Range) -> Result<Target, Error> {
-        let who = want.owner.shown();
-        if range.last() > crate::range::LAST_USABLE {
-            return Err(Error::new(Code::InvalidRange, format!("{range} cannot be given to {who}"))
-                .why("4294967295 is the ID that means no ID")
-                .fix("choose a range that ends at 4294967294 or before"));
-        }
-        if let Some(window) = self.taken.window(range) {
-            let own = want.owner.uid().and_then(|uid| window.slot(uid.get()));
-            if own != Some(range) {
-                let place = if window.line == 0 {
-                    self.snapshot.login_defs.path.clone()
-                } else {
-                    self.policy.place(window.line)
-                };
-                return Err(Error::new(Code::RangeTaken, format!("{range} cannot be given to {who}"))
-                    .why(format!("it lies in the window of uids {} ({place})", window.uids))
-                    .fix("choose a range outside all windows"));
-            }
-        }
-        Ok(Target { range, reason: "as asked for".to_owned() })
     }
 
     /// Window or map: the right ranges, unless the user has others.
@@ -258,7 +149,10 @@ impl<'a> Allocator<'a> {
     }
 
     fn first_fit(&mut self, case: &mut Case<'a>) -> Result<(), Error> {
-        let wanted = PerKind::from_fn(|kind| case.want.count.unwrap_or(self.rules.count[kind]).get());
+        let wanted = PerKind::try_from_fn(|kind| match case.want.count {
+            Some(count) => Ok(count.get()),
+            None => self.rules.count(kind).map(Count::get),
+        })?;
         let had = PerKind::from_fn(|kind| case.total(kind));
         for kind in Kind::BOTH {
             self.mirror(case, kind, wanted[kind]);
@@ -270,13 +164,13 @@ impl<'a> Allocator<'a> {
         });
         let both = missing.uid.zip(missing.gid);
         if let Some((uids, gids)) = both {
-            let window = self.rules.pools.uid.range.intersection(self.rules.pools.gid.range);
+            let window = self.rules.pool(Kind::Uid)?.range.intersection(self.rules.pool(Kind::Gid)?.range);
             let found = window.and_then(|w| self.taken.first_fit_both(w, uids.max(gids), align));
             if let Some(found) = found {
                 for (kind, count) in [(Kind::Uid, uids), (Kind::Gid, gids)] {
                     let first = crate::range::SubId::new(found.first());
                     let range = Range::new(first, count).unwrap_or(found);
-                    let reason = self.first_fit_reason(kind, had[kind], wanted[kind]);
+                    let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
                     self.add(case, kind, range, &reason);
                 }
                 case.keep_all("already there");
@@ -285,10 +179,10 @@ impl<'a> Allocator<'a> {
         }
         for kind in Kind::BOTH {
             let Some(count) = missing[kind] else { continue };
-            let pool = self.rules.pools[kind].clone();
+            let pool = self.rules.pool(kind)?;
             let found = self.taken.first_fit(kind, pool.range, count, align);
-            let range = found.ok_or_else(|| room::none(self, case.want, kind, count, &pool))?;
-            let reason = self.first_fit_reason(kind, had[kind], wanted[kind]);
+            let range = found.ok_or_else(|| room::none(self, case.want, kind, count, pool))?;
+            let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
             self.add(case, kind, range, &reason);
         }
         if missing.uid.is_some() || missing.gid.is_some() {
@@ -315,66 +209,15 @@ impl<'a> Allocator<'a> {
         }
     }
 
-    fn first_fit_reason(&self, kind: Kind, had: u64, wanted: u64) -> String {
-        let pool = &self.rules.pools[kind];
-        let first = format!("first free in {} ({})", pool.range, pool.place);
-        if had == 0 { first } else { format!("enlarged: has {had} of {wanted} IDs; {first}") }
-    }
-
     fn add(&mut self, case: &mut Case<'a>, kind: Kind, range: Range, reason: &str) {
         self.taken.give(kind, range, case.want.owner.shown());
         case.assign(kind, case.written.clone(), range, Action::Add, reason);
     }
 }
 
-impl<'a> Case<'a> {
-    /// Lines that count for the user now.
-    pub(super) fn live(&self, kind: Kind) -> impl Iterator<Item = &Held<'a>> {
-        self.held[kind].iter().filter(|h| !h.claim.released)
-    }
-
-    fn has_any(&self, kind: Kind) -> bool {
-        self.ranges(kind).iter().next().is_some()
-    }
-
-    /// IDs that the user has or gets in this plan.
-    fn ranges(&self, kind: Kind) -> RangeSet {
-        let given = self.served.assignments.iter();
-        let given = given.filter(|a| a.kind == kind && matches!(a.action, Action::Add | Action::Reclaim));
-        self.live(kind).map(|h| h.claim.range).chain(given.map(|a| a.range)).collect()
-    }
-
-    fn total(&self, kind: Kind) -> u64 {
-        self.ranges(kind).ids()
-    }
-
-    fn covers(&self, kind: Kind, range: Range) -> bool {
-        self.ranges(kind).gaps(range).next().is_none()
-    }
-
-    /// Notes one range of the plan.
-    pub(super) fn assign(&mut self, kind: Kind, owner: Vec<u8>, range: Range, action: Action, reason: &str) {
-        let (user, uid) = (self.want.owner.label.clone(), self.want.owner.uid());
-        self.served.assignments.push(Assignment {
-            kind,
-            user,
-            owner,
-            uid,
-            range,
-            action,
-            reason: reason.to_owned(),
-        });
-    }
-
-    /// Notes all lines that stay.
-    fn keep_all(&mut self, reason: &str) {
-        for kind in Kind::BOTH {
-            let kept: Vec<_> = self.live(kind).map(|h| (h.claim.owner.to_vec(), h.claim.range)).collect();
-            for (owner, range) in kept {
-                self.assign(kind, owner, range, Action::Keep, reason);
-            }
-        }
-    }
+fn first_fit_reason(pool: &Pool, had: u64, wanted: u64) -> String {
+    let first = format!("first free in {} ({})", pool.range, pool.place);
+    if had == 0 { first } else { format!("enlarged: has {had} of {wanted} IDs; {first}") }
 }
 
 /// `sudo subidctl apply --replace bob`, or a sentence where the name cannot be pasted.

@@ -2,6 +2,7 @@
 //! randomness, no environment. The result is checked against the invariants before anyone sees it.
 
 mod allocate;
+mod case;
 mod edits;
 mod invariants;
 mod judge;
@@ -12,6 +13,7 @@ mod room;
 mod rule;
 mod saved;
 mod taken;
+mod target;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -23,6 +25,7 @@ pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
 use crate::error::{Code, Error, Result};
+use crate::idfile::{Dialect, Verdict};
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
@@ -149,6 +152,18 @@ fn broken(why: &str) -> Error {
 fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |code, message: String| warnings.push(Warning { code, owner: String::new(), message });
+    for (kind, file) in snapshot.files.iter() {
+        let stops = |raw| matches!(Dialect::Go.read(raw), Verdict::Fails { owner: None });
+        let line = file.document.iter().flat_map(crate::idfile::Document::lines).find(|line| stops(line.raw));
+        if let Some(line) = line {
+            let (file, raw) = (kind.file(), crate::text::escape(line.raw));
+            let who = Dialect::Go.name();
+            warn(
+                "line-stops-readers",
+                format!("/etc/{file} line {} stops {who} for every user: {raw}", line.number),
+            );
+        }
+    }
     if !plan.changed() {
         return warnings;
     }

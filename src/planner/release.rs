@@ -1,7 +1,8 @@
 //! Giving ranges back, and taking them back.
 
 use super::Action;
-use super::allocate::{Allocator, Case, taken_error};
+use super::allocate::{Allocator, taken_error};
+use super::case::Case;
 use crate::error::{Code, Error};
 use crate::range::{Kind, Range};
 use crate::text::shell_word;

@@ -29,5 +29,6 @@ pub(super) fn reserved(kind: Kind, defs: &LoginDefs) -> impl Iterator<Item = (Ra
     let bound = |key| defs.number(key).and_then(|n| u32::try_from(n).ok());
     let login = bound(low).zip(bound(high)).and_then(|(first, last)| Range::between(first, last));
     let fixed = FIXED.iter().filter_map(|f| Some((Range::between(f.0, f.1)?, f.2)));
-    fixed.chain(login.map(|range| (range, "login users by login.defs")))
+    let wider = login.filter(|range| range.first() < 1000 || range.last() > 60000);
+    fixed.chain(wider.map(|range| (range, "login users by login.defs")))
 }

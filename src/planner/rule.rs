@@ -19,9 +19,10 @@ pub(super) struct Pool {
 pub(super) struct Rules {
     pub(super) strategy: Strategy,
     pub(super) windows: Vec<Window>,
-    pub(super) pools: PerKind<Pool>,
-    /// IDs that a user gets where nobody says how many.
-    pub(super) count: PerKind<Count>,
+    /// A pool that makes no sense is an error only for whom first-fit is to serve.
+    pools: PerKind<Result<Pool>>,
+    /// The same for the number of IDs that a user gets where nobody says how many.
+    counts: PerKind<Result<Count>>,
     pool_from_login_defs: bool,
 }
 
@@ -37,15 +38,14 @@ fn keys(kind: Kind) -> (&'static str, &'static str, &'static str) {
 
 impl Rules {
     /// # Errors
-    /// `invalid-policy` where `login.defs` or the policy give a pool that is upside down, a count of 0, or
-    /// deterministic ranges that differ between uids and gids.
+    /// `invalid-policy` where `login.defs` gives deterministic ranges that differ between uids and gids.
     pub(super) fn new(snapshot: &Snapshot, policy: &Policy) -> Result<Self> {
         let defs = &snapshot.login_defs;
-        let pools = PerKind::try_from_fn(|kind| pool(kind, defs, policy))?;
-        let count = PerKind::try_from_fn(|kind| count(kind, defs, policy))?;
+        let pools = PerKind::from_fn(|kind| pool(kind, defs, policy));
+        let counts = PerKind::from_fn(|kind| count(kind, defs, policy));
         let mut windows = policy.windows.clone();
         let deterministic = match policy.strategy {
-            None => deterministic(defs, &pools, &count)?,
+            None => deterministic(defs, &pools, &counts)?,
             Some(_) => None,
         };
         let strategy = match (policy.strategy, &deterministic) {
@@ -55,7 +55,23 @@ impl Rules {
         };
         windows.extend(deterministic);
         let pool_from_login_defs = policy.min.is_none() || policy.max.is_none();
-        Ok(Self { strategy, windows, pools, count, pool_from_login_defs })
+        Ok(Self { strategy, windows, pools, counts, pool_from_login_defs })
+    }
+
+    /// Where first-fit searches one file.
+    ///
+    /// # Errors
+    /// `invalid-policy` where the pool is upside down.
+    pub(super) fn pool(&self, kind: Kind) -> Result<&Pool> {
+        self.pools[kind].as_ref().map_err(Clone::clone)
+    }
+
+    /// IDs of one kind that a user gets where nobody says how many.
+    ///
+    /// # Errors
+    /// `invalid-policy` where `login.defs` says 0 (useradd then gives none) or no number.
+    pub(super) fn count(&self, kind: Kind) -> Result<Count> {
+        self.counts[kind].clone()
     }
 
     /// `pool-meets-window`: useradd hands out IDs of a window.
@@ -64,7 +80,12 @@ impl Rules {
         // A window with line 0 is login.defs' own: there the pool is the window.
         for window in self.windows.iter().filter(|w| w.line != 0 && self.pool_from_login_defs) {
             let Some(span) = window.span() else { continue };
-            for (kind, pool) in self.pools.iter().filter(|(_, pool)| pool.range.overlaps(span)) {
+            for kind in Kind::BOTH {
+                // useradd gives nobody anything where the count is 0.
+                let (Ok(pool), Ok(_)) = (self.pool(kind), self.count(kind)) else { continue };
+                if !pool.range.overlaps(span) {
+                    continue;
+                }
                 let message = format!(
                     "useradd's pool of {}s {} ({}) meets the window {span} of line {}: set SUB_{}_COUNT 0 there, or move one",
                     kind.name(),
@@ -97,8 +118,7 @@ fn pool(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Pool> {
         Some(set) => (u64::from(set.value), policy.place(set.line)),
         None => (defs.number(high_key).unwrap_or(DEFAULTS.1), defs.place(high_key)),
     };
-    let place =
-        if low_place == high_place { low_place.clone() } else { format!("{low_place}, {high_place}") };
+    let place = both_places(&low_place, &high_place);
     let ends = u32::try_from(low).ok().zip(Some(u32::try_from(high).unwrap_or(LAST_USABLE).min(LAST_USABLE)));
     let range = ends.and_then(|(low, high)| Range::between(low, high));
     let range = range.ok_or_else(|| {
@@ -109,6 +129,15 @@ fn pool(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Pool> {
         )
     })?;
     Ok(Pool { range, place })
+}
+
+/// `FILE lines 7, 9` for two places in one file.
+fn both_places(low: &str, high: &str) -> String {
+    match (low.rsplit_once(" line "), high.rsplit_once(" line ")) {
+        _ if low == high => low.to_owned(),
+        (Some((file, low)), Some((same, high))) if file == same => format!("{file} lines {low}, {high}"),
+        _ => format!("{low}, {high}"),
+    }
 }
 
 fn count(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Count> {
@@ -122,11 +151,17 @@ fn count(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Count> {
 
 /// `SUB_UID_DETERMINISTIC` (shadow 4.20) as one window: `SUB_UID_MIN` + (uid − `UID_MIN`) × `SUB_UID_COUNT`,
 /// as far as the ranges end below `SUB_UID_MAX` and 2^31.
-fn deterministic(defs: &LoginDefs, pools: &PerKind<Pool>, count: &PerKind<Count>) -> Result<Option<Window>> {
+fn deterministic(
+    defs: &LoginDefs,
+    pools: &PerKind<Result<Pool>>,
+    counts: &PerKind<Result<Count>>,
+) -> Result<Option<Window>> {
     let switch = PerKind { uid: defs.yes("SUB_UID_DETERMINISTIC"), gid: defs.yes("SUB_GID_DETERMINISTIC") };
     if !switch.uid && !switch.gid {
         return Ok(None);
     }
+    let pools = PerKind { uid: pools.uid.clone()?, gid: pools.gid.clone()? };
+    let count = PerKind { uid: counts.uid.clone()?, gid: counts.gid.clone()? };
     if switch.uid != switch.gid || pools.uid.range != pools.gid.range || count.uid != count.gid {
         return Err(Error::new(Code::InvalidPolicy, format!("{} gives uids and gids by different rules", defs.path))
             .why("SUB_UID_DETERMINISTIC, _MIN, _MAX and _COUNT differ from SUB_GID_DETERMINISTIC, _MIN, _MAX and _COUNT")

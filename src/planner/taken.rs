@@ -6,7 +6,7 @@ use super::reserved::reserved;
 use crate::idfile::Claim;
 use crate::policy::{Declared, Policy, Window};
 use crate::range::{Count, Kind, PerKind, Range, RangeSet};
-use crate::snapshot::{Account, Group, LiveExtent, Released, Snapshot};
+use crate::snapshot::{Account, Group, LiveExtent, Released, Snapshot, Source};
 use crate::text::escape;
 
 /// Why an ID is not free.
@@ -42,6 +42,26 @@ impl Witness<'_> {
             }
             Self::Ledger(r) => format!("released by {} (subidctl's ledger)", escape(&r.owner)),
             Self::Namespace(n) => format!("a running user namespace (pid {})", n.pid),
+        }
+    }
+}
+
+impl Witness<'_> {
+    /// Where it is known from, escaped: `/etc/subuid line 1`.
+    pub(super) fn place(&self, kind: Kind, policy: &Policy) -> String {
+        let source = |source: Source, file: &str| match source {
+            Source::File(line) => format!("/etc/{file} line {line}"),
+            Source::Nss => "the name service".to_owned(),
+        };
+        match self {
+            Self::Line(c) => format!("/etc/{} line {}", kind.file(), c.line),
+            Self::Account(a) | Self::PrimaryGroup(a) => source(a.source, "passwd"),
+            Self::Group(g) => source(g.source, "group"),
+            Self::Nameless(_) => "/etc/passwd or /etc/group".to_owned(),
+            Self::Reserved(_) => "a fixed rule".to_owned(),
+            Self::Declared(key, d) => format!("{key}, {}", policy.place(d.line)),
+            Self::Ledger(_) => "subidctl's ledger".to_owned(),
+            Self::Namespace(_) => "/proc".to_owned(),
         }
     }
 }

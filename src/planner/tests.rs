@@ -193,7 +193,8 @@ fn no_room_says_what_fills_the_pool_and_what_would_work() {
     let plan = run(&s, "min = 100000\nmax = 180000\n", &ask(&s, &["alice"]));
     let (code, exit, text) = refusal(&plan);
     assert_eq!((code, exit), ("no-room", 7));
-    for part in ["65,536 by bob (/etc/subuid line 1)", "/policy line 1", "14,465 IDs are free", "min = "] {
+    for part in ["65,536 by bob (/etc/subuid line 1)", "/policy lines 1, 2", "14,465 IDs are free", "min = "]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

@@ -59,13 +59,13 @@ pub fn free(snapshot: &Snapshot, policy: &Policy) -> Result<PerKind<Free>> {
     let taken = Taken::new(snapshot, policy, &rules.windows);
     let spans: crate::range::RangeSet =
         rules.windows.iter().filter_map(crate::policy::Window::span).collect();
-    Ok(PerKind::from_fn(|kind| {
+    PerKind::try_from_fn(|kind| {
+        let pool = rules.pool(kind)?.range;
         let set = taken.set(kind).union(&spans);
-        let ids = set.gaps(rules.pools[kind].range).map(|gap| gap.count().get()).sum();
-        let largest =
-            set.gaps(rules.pools[kind].range).max_by_key(|gap| (gap.count(), std::cmp::Reverse(gap.first())));
-        Free { ids, largest }
-    }))
+        let ids = set.gaps(pool).map(|gap| gap.count().get()).sum();
+        let largest = set.gaps(pool).max_by_key(|gap| (gap.count(), std::cmp::Reverse(gap.first())));
+        Ok(Free { ids, largest })
+    })
 }
 
 /// One answer to `who`.
@@ -146,7 +146,7 @@ fn answer(
         Witness::Line(c) if !c.released => inside(snapshot, kind, c.owner, id),
         _ => None,
     };
-    WhoAnswer { kind, what, owner, uid, range, inside, place: witness.phrase(kind, policy) }
+    WhoAnswer { kind, what, owner, uid, range, inside, place: witness.place(kind, policy) }
 }
 
 /// The ID inside, in the map that podman would make of all lines of the owner.

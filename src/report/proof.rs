@@ -23,10 +23,9 @@ pub fn text(proof: &Proof) -> String {
     }
     if let Some(seen) = &proof.identity {
         let root = if seen.inside_uid == 0 { " (root)" } else { "" };
-        let width = seen.inside_pid.to_string().len().max(seen.host_pid.to_string().len());
-        let _ = writeln!(out, "inside : pid {:<width$}  uid {}{root}", seen.inside_pid, seen.inside_uid);
+        let _ = writeln!(out, "inside : pid {}  uid {}{root}", seen.inside_pid, seen.inside_uid);
         let user = if seen.host_uid == proof.uid { format!(" ({})", proof.user) } else { String::new() };
-        let _ = writeln!(out, "host   : pid {:<width$}  uid {}{user}", seen.host_pid, seen.host_uid);
+        let _ = writeln!(out, "host   : pid {}  uid {}{user}", seen.host_pid, seen.host_uid);
     }
     for probe in &proof.probes {
         let status = match probe.status {
@@ -96,4 +95,100 @@ pub fn json(proof: &Proof) -> Value {
         "failure": proof.failure,
         "command_exit": proof.command_exit,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::{Failure, Identity, Probe, Step};
+    use crate::range::PerKind;
+
+    fn proof() -> Proof {
+        let map = vec![
+            Extent { inside: 0, outside: 1000, count: 1 },
+            Extent { inside: 1, outside: 100_000, count: 65536 },
+        ];
+        let maps = PerKind { uid: map.clone(), gid: map };
+        Proof {
+            ok: true,
+            place: Place::Host,
+            user: "tscherf".to_owned(),
+            uid: 1000,
+            maps: maps.clone(),
+            inside: maps.clone(),
+            expected: maps,
+            identity: Some(Identity { inside_pid: 1, inside_uid: 0, host_pid: 48213, host_uid: 1000 }),
+            probes: vec![Probe {
+                id: "file-own".to_owned(),
+                status: ProbeStatus::Ok,
+                message: "a file".to_owned(),
+            }],
+            failure: None,
+            command_exit: None,
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_container_that_works() {
+        insta::assert_snapshot!(text(&proof()), @r"
+        uid_map, as the kernel shows it inside:
+                 0       1000          1
+                 1     100000      65536
+          as expected, and the host sees the same
+        gid_map, as the kernel shows it inside:
+                 0       1000          1
+                 1     100000      65536
+          as expected, and the host sees the same
+        inside : pid 1  uid 0 (root)
+        host   : pid 48213  uid 1000 (tscherf)
+        ok     file-own    a file
+        A rootless container of tscherf (uid 1000) works.
+        ");
+    }
+
+    #[test]
+    fn the_text_of_one_that_does_not() {
+        let mut proof = proof();
+        proof.ok = false;
+        proof.maps = PerKind::default();
+        proof.inside = PerKind::default();
+        proof.identity = None;
+        proof.probes.clear();
+        proof.failure = Some(Failure {
+            step: Step::UidMap,
+            helper_message: "newuidmap: write to uid_map failed: Operation not permitted".to_owned(),
+            cause: "helper-no-privilege".to_owned(),
+            evidence: "/usr/bin/newuidmap: mode 0755".to_owned(),
+            fix: "sudo chmod u+s /usr/bin/newuidmap".to_owned(),
+        });
+        insta::assert_snapshot!(text(&proof), @r"
+        uid_map, expected:
+                 0       1000          1
+                 1     100000      65536
+        gid_map, expected:
+                 0       1000          1
+                 1     100000      65536
+        FAILED at the step uid-map: newuidmap: write to uid_map failed: Operation not permitted
+          cause   : helper-no-privilege
+          evidence: /usr/bin/newuidmap: mode 0755
+          fix     : sudo chmod u+s /usr/bin/newuidmap
+        A rootless container of tscherf (uid 1000) does not work.
+        ");
+        assert_eq!(json(&proof)["failure"]["step"], "uid-map");
+    }
+
+    #[test]
+    fn a_map_that_differs_is_said() {
+        let mut proof = proof();
+        proof.maps.gid[1].count = 10;
+        let text = text(&proof);
+        assert!(text.contains("NOT as expected") && text.contains("the host sees:"), "{text}");
+    }
+
+    #[test]
+    fn the_json_has_arrays_of_numbers() {
+        let json = json(&proof());
+        assert_eq!(json["uid_map"], serde_json::json!([[0, 1000, 1], [1, 100_000, 65536]]));
+        assert_eq!((&json["schema"], &json["ok"]), (&"subidctl.proof.v1".into(), &true.into()));
+    }
 }

@@ -14,7 +14,7 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
         if answers.is_empty() {
             rows.push(vec![
                 id.to_string(),
-                "both".to_owned(),
+                "uid, gid".to_owned(),
                 "nobody's".to_owned(),
                 String::new(),
                 String::new(),
@@ -30,10 +30,10 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
                 .find(|(other, b)| *other != index && b.kind != answer.kind && same(answer, b));
             let kind = match twin {
                 Some(_) if answer.kind == Kind::Gid => continue,
-                Some(_) => "both",
+                Some(_) => "uid, gid",
                 None => answer.kind.name(),
             };
-            let inside = answer.inside.map_or_else(String::new, |i| format!("{i} inside"));
+            let inside = answer.inside.map_or_else(|| "-".to_owned(), |i| i.to_string());
             rows.push(vec![
                 id.to_string(),
                 kind.to_owned(),
@@ -43,7 +43,7 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
             ]);
         }
     }
-    table(&[">ID", "AS", "IS", "CONTAINER", "KNOWN FROM"], &rows)
+    table(&[">ID", "AS", "IS", ">INSIDE", "FROM"], &rows)
 }
 
 /// Where it is known from; of a range in both files both lines.
@@ -59,8 +59,8 @@ fn sentence(answer: &WhoAnswer) -> String {
     let range = answer.range;
     match answer.what {
         "range" => match answer.uid {
-            Some(uid) => format!("{owner}'s (uid {uid}) in {range}"),
-            None => format!("{owner}'s in {range}"),
+            Some(uid) => format!("of {owner} (uid {uid}), {range}"),
+            None => format!("of {owner}, {range}"),
         },
         "released" => format!("released by {owner}: {range}"),
         "account" => format!("the account {owner}"),

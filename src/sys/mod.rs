@@ -9,6 +9,7 @@ mod nss;
 mod open;
 mod privilege;
 mod process;
+mod signal;
 mod socket;
 mod stat;
 mod tty;
@@ -27,6 +28,7 @@ pub use process::{
     Ignored, close, close_from, default_action, die_with_writer, dup_from, exit, ignore, inherited_fd,
     install_fd, spawn,
 };
+pub use signal::discard_pending;
 pub use socket::{Received, receive};
 pub use stat::{mount_ignores_setuid, owner, xattr};
 pub use tty::{make_controlling, peer, set_size, size};

@@ -153,3 +153,45 @@ pub fn close(fd: BorrowedFd<'_>) {
     // SAFETY: the child ends without running the owner's destructor, so nothing is closed twice.
     unsafe { libc::close(fd.as_raw_fd()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd as _;
+
+    use nix::sys::wait::{WaitStatus, waitpid};
+
+    #[test]
+    fn a_child_never_runs_its_parents_frames() {
+        let exited = |child: Pid, code| assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, code)));
+        exited(spawn(|| 7).unwrap(), 7);
+        exited(
+            spawn(|| {
+                std::panic::set_hook(Box::new(|_| {}));
+                panic!("in the child")
+            })
+            .unwrap(),
+            PANICKED,
+        );
+    }
+
+    #[test]
+    fn the_leash_ends_a_program_when_its_holder_closes_it() {
+        let (leash, held) = std::io::pipe().unwrap();
+        let holder = held.as_raw_fd();
+        let child = spawn(|| {
+            // SAFETY: this child's copy only.
+            unsafe { libc::close(holder) };
+            if die_with_writer(leash.as_fd()).is_err() {
+                return 1;
+            }
+            loop {
+                nix::unistd::pause();
+            }
+        })
+        .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        drop(held);
+        assert_eq!(waitpid(child, None), Ok(WaitStatus::Signaled(child, Signal::SIGIO, false)));
+    }
+}
