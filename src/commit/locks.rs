@@ -54,7 +54,9 @@ impl<'f> Locks<'f> {
 
     fn attempt(etc: &'f Folder) -> Result<Try<'f>> {
         let shield = Shield::raise().map_err(|errno| {
-            Error::new(Code::System, "cannot block signals and raise limits").why(errno.desc())
+            Error::new(Code::System, "cannot block signals and raise limits")
+                .why(errno.desc())
+                .fix("run it as root on the host, without a filter on system calls")
         })?;
         let flags =
             OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -28,7 +28,7 @@ pub fn folder(root: &Root, path: &str) -> Result<OwnedFd> {
         Errno::ENOTDIR => untrusted(&full, "it is not a folder"),
         errno => Error::reading(&full, errno).fix("see that the folder is there and can be read"),
     })?;
-    let reading = |errno| Error::reading(&full, errno);
+    let reading = |errno| Error::reading(&full, errno).fix("see that root can read it, then run it again");
     owner_and_mode(root, &full, &fstat(&dir).map_err(reading)?)?;
     if fstatvfs(&dir).map_err(reading)?.flags().contains(FsFlags::ST_RDONLY) {
         return Err(Error::new(Code::WriteFailed, format!("cannot write in {}", crate::text::path(&full)))
@@ -46,7 +46,7 @@ pub fn folder(root: &Root, path: &str) -> Result<OwnedFd> {
 /// `untrusted-file` or `write-failed` where it is not, `read-failed` where it cannot be looked at.
 pub fn file(root: &Root, dir: BorrowedFd<'_>, path: &str) -> Result<()> {
     let full = root.full(path);
-    let reading = |errno| Error::reading(&full, errno);
+    let reading = |errno| Error::reading(&full, errno).fix("see that root can read it, then run it again");
     let name = Path::new(path).file_name().unwrap_or_default();
     let stat = match fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Err(Errno::ENOENT) => return Ok(()),
