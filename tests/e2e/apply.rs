@@ -91,7 +91,7 @@ fn apply_in_json_says_what_was_committed() {
 fn dry_run_is_plan() {
     needs!("unshare", "nsenter");
     let sandbox = alice_and_bob();
-    let plan = sandbox.run("subidctl plan alice").ok();
+    let plan = sandbox.run("subidctl plan alice").ok().says("+alice:165536:65536");
     for dry in ["--dry-run", "-n"] {
         assert_eq!(sandbox.run(&format!("subidctl apply {dry} alice")).ok().stdout, plan.stdout);
     }

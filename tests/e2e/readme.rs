@@ -33,7 +33,7 @@ fn the_sessions_shown_are_what_people_get() {
         let mut seen = String::new();
         if shown.contains("Apply this change?") {
             seen = terminal.expect("[y/N]");
-            terminal.send("y");
+            terminal.send("y\n");
         }
         let (code, rest) = terminal.finish();
         seen = plain(&(seen + &rest));

@@ -173,4 +173,5 @@ fn foreign_bytes_never_reach_the_terminal() {
             assert!(!text.contains(bad), "{command}: {text:?}");
         }
     }
+    sandbox.run("subidctl list").ok().says("\\x1b[31mred").says("\\u{202e}rlo");
 }
