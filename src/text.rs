@@ -37,6 +37,23 @@ pub fn escape(bytes: &[u8]) -> String {
     out
 }
 
+/// JSON text in which characters that a terminal may obey, or that cannot be seen, stand as `\u` escapes: the
+/// same document for every reader. Newlines between the values stay.
+pub fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && unsafe_to_show(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// A path for a message, escaped.
 pub fn path(path: &std::path::Path) -> String {
     escape(path.as_os_str().as_bytes())
@@ -100,6 +117,14 @@ mod tests {
         assert_eq!(escape("x\u{202e}y\u{200b}z\u{9b}".as_bytes()), r"x\u{202e}y\u{200b}z\x9b");
         assert_eq!(escape(b"\xff\xfeok\n"), r"\xff\xfeok\n");
         assert_eq!(escape(br"CORP\lena"), r"CORP\lena");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let value = serde_json::json!({"owner": "a\u{202e}b\u{e0041}\u{9b}"});
+        let text = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.is_ascii(), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::range::{Count, Range};
-
 /// Gives users their subordinate IDs (/etc/subuid, /etc/subgid) and proves that rootless containers work.
 #[derive(Debug, Parser)]
 #[command(
@@ -49,7 +47,7 @@ pub(super) struct Global {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal, unless NO_COLOR is set
     Auto,
     Always,
     Never,
@@ -65,7 +63,7 @@ pub(super) enum Command {
     List(List),
     /// Say whose an ID is, and which ID it is inside the owner's container
     Who(Who),
-    /// Start a container as the user and print its `uid_map` and `gid_map`
+    /// Start a container as the user and print its uid_map and gid_map
     Verify(Verify),
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
@@ -79,7 +77,7 @@ pub(super) struct Selection {
     /// Names, or uids where no account has that name; +1001 is always a uid
     #[arg(value_name = "USER")]
     pub(super) users: Vec<OsString>,
-    /// Every account from `UID_MIN` to `UID_MAX` with a login shell
+    /// Every account from UID_MIN to UID_MAX with a login shell
     #[arg(long)]
     pub(super) all: bool,
     /// Members of a group, and those whose primary group it is
@@ -89,11 +87,11 @@ pub(super) struct Selection {
     #[arg(long, value_name = "FILE")]
     pub(super) from: Option<PathBuf>,
     /// At least N IDs of each kind in total
-    #[arg(long, value_name = "N", value_parser = parse_count, conflicts_with = "range", allow_hyphen_values = true)]
-    pub(super) count: Option<Count>,
+    #[arg(long, value_name = "N", conflicts_with = "range", allow_hyphen_values = true)]
+    pub(super) count: Option<String>,
     /// Exactly this range, START:COUNT or FIRST-LAST, for one user
-    #[arg(long, value_name = "RANGE", value_parser = parse_range, allow_hyphen_values = true)]
-    pub(super) range: Option<Range>,
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub(super) range: Option<String>,
     /// Accept owners without an account (containers, dockremap, images)
     #[arg(long)]
     pub(super) allow_unknown_owner: bool,
@@ -115,7 +113,7 @@ pub(super) struct Selection {
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) selection: Selection,
-    /// Save the plan, to be applied by `apply --plan FILE`
+    /// Save the plan, to be applied by apply --plan FILE
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// Exit 3 when changes are pending
@@ -179,14 +177,6 @@ pub(super) struct Recover {
     /// How long to wait for another program's locks
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds)]
     pub(super) lock_timeout: Duration,
-}
-
-fn parse_count(text: &str) -> Result<Count, String> {
-    Count::parse(text).ok_or_else(|| "a count is a whole number from 1 to 4294967296".to_owned())
-}
-
-fn parse_range(text: &str) -> Result<Range, String> {
-    Range::parse(text).ok_or_else(|| "a range is START:COUNT or FIRST-LAST, at most to 4294967295".to_owned())
 }
 
 /// Seconds, also with a fraction; at most a day.

@@ -29,7 +29,9 @@ pub(super) fn confirm(question: &str, yes: bool, from: From) -> Result<()> {
         From::Terminal => controlling_terminal().ok_or_else(needs_yes)?,
         From::Stdin => return Err(needs_yes()),
     };
-    let answer = Confirm::new().with_prompt(question).default(false).interact_on_opt(&term);
+    // An answer ends with Enter: a stray one must not answer the next question.
+    let ask = Confirm::new().with_prompt(question).default(false).wait_for_newline(true);
+    let answer = ask.interact_on_opt(&term);
     match answer {
         Ok(Some(true)) => Ok(()),
         Ok(_) => {

@@ -20,11 +20,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::container;
 use crate::error::{Code, Error, Result};
-use args::{Cli, Command};
+use args::{Cli, Color, Command, Global};
 use output::Output;
 
 /// Runs the command line and gives the process's exit code.
@@ -72,22 +73,32 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
     }
 }
 
-/// Help and version go to stdout; a command line that makes no sense is exit 2, as JSON where that was
-/// asked for.
+/// Help and version go to stdout; a command line that makes no sense is an error like any other.
 fn unparsed(error: &clap::Error, args: &[OsString]) -> u8 {
-    let _ = error.print();
-    if !error.use_stderr() {
-        return 0;
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return if error.use_stderr() { Code::Usage.exit() } else { 0 };
     }
-    if args.iter().any(|a| a == "--json") {
-        let text = error.to_string();
-        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let error = Error::new(Code::Usage, crate::text::escape(what.as_bytes())).fix("subidctl --help");
-        let mut document = crate::report::error_json(&error).to_string().into_bytes();
-        document.push(b'\n');
-        let _ = output::print(&document);
+    let text = error.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    let (mut why, mut fix) = (Vec::new(), Vec::new());
+    for line in lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")) {
+        match line.strip_prefix("tip: ") {
+            Some(tip) => fix.push(tip),
+            None => why.push(line),
+        }
     }
-    Code::Usage.exit()
+    let line = |words: Vec<&str>, or: &str| {
+        if words.is_empty() { or.to_owned() } else { crate::text::escape(words.join(" ").as_bytes()) }
+    };
+    let error = Error::new(Code::Usage, crate::text::escape(what.as_bytes()))
+        .why(line(why, "the command line does not make sense"))
+        .fix(line(fix, "subidctl --help, or subidctl COMMAND --help, lists what there is"));
+    let json = args.iter().any(|a| a == "--json");
+    let global = Global { json, policy: None, root: None, quiet: false, verbose: false, color: Color::Auto };
+    Output::new(&global).error(&error);
+    error.code.exit()
 }
 
 /// A host whose subordinate IDs come from a directory: exit 8, or 0 where the caller expects such hosts.

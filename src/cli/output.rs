@@ -55,10 +55,7 @@ impl Output {
         if !self.json {
             return Ok(());
         }
-        let mut bytes = serde_json::to_vec_pretty(document)
-            .map_err(|e| Error::new(Code::System, "cannot write JSON").why(e.to_string()))?;
-        bytes.push(b'\n');
-        print(&bytes)
+        print(json_text(document)?.as_bytes())
     }
 
     /// Prints an error: three lines on stderr, and with `--json` its document on stdout.
@@ -68,6 +65,13 @@ impl Output {
             let _ = self.document(&error_json(error));
         }
     }
+}
+
+/// A document as text that a terminal may be shown.
+pub(super) fn json_text(document: &Value) -> Result<String> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|e| Error::new(Code::System, "cannot write JSON").why(e.to_string()))?;
+    Ok(crate::text::escape_json(&text) + "\n")
 }
 
 /// Writes all of it to stdout.

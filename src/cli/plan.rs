@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::args::{Global, Plan as Args};
 use super::facts::Context;
-use super::output::Output;
+use super::output::{Output, json_text};
 use super::planning;
 use crate::error::{Code, Result};
 use crate::planner::{Plan, precedence};
@@ -22,9 +22,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     let refused = exit(&plan, args.selection.keep_going);
     if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
-        let mut bytes = serde_json::to_vec_pretty(&plan_json(shown)).unwrap_or_default();
-        bytes.push(b'\n');
-        super::write_named(path, &bytes)?;
+        super::write_named(path, json_text(&plan_json(shown))?.as_bytes())?;
     }
     show(shown, output)?;
     output.document(&plan_json(shown))?;

@@ -10,7 +10,7 @@ use super::facts::Context;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
 use crate::planner::{Owner, Refusal, Request, Want};
-use crate::range::{Login, Range};
+use crate::range::{Count, Login, Range};
 use crate::snapshot::Account;
 use crate::text::escape;
 
@@ -26,25 +26,27 @@ pub(super) struct Selected {
 /// `usage`, `empty-selection`, `empty-group` and faults of the list: of the request as a whole. A single
 /// user who is unknown or cannot be looked up is a refusal.
 pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Selected> {
-    let mut gathered = Gathered::default();
+    let range = selection.range.as_deref().map(range).transpose()?;
+    let mut gathered =
+        Gathered { count: selection.count.as_deref().map(count).transpose()?, ..Gathered::default() };
     let from = selection.from.as_deref().map(list).transpose()?.unwrap_or_default();
     let explicit = !selection.users.is_empty() || !from.is_empty();
     for user in &selection.users {
-        gathered.named(context, selection, user.as_bytes(), selection.range)?;
+        gathered.named(context, selection, user.as_bytes(), range)?;
     }
-    for (user, range) in &from {
-        if range.is_some() && selection.count.is_some() {
+    for (user, own) in &from {
+        if own.is_some() && selection.count.is_some() {
             return Err(Error::new(Code::Usage, "--count and a list with ranges exclude each other"));
         }
-        gathered.named(context, selection, user, range.or(selection.range))?;
+        gathered.named(context, selection, user, own.or(range))?;
     }
     for group in &selection.group {
         for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
-            gathered.account(account, selection, selection.range);
+            gathered.account(account, range);
         }
     }
     if selection.all {
-        all(context, &mut gathered, selection, &[]);
+        all(context, &mut gathered, &[]);
     }
     let chosen = explicit || !selection.group.is_empty() || selection.all;
     if !chosen && selection.from.is_none() {
@@ -55,7 +57,7 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
             .why("the selection has no user")
             .fix("name users, or use --all, --group or --from with somebody in it"));
     }
-    if selection.range.is_some() && gathered.wants.len() > 1 {
+    if range.is_some() && gathered.wants.len() > 1 {
         return Err(Error::new(Code::Usage, "--range is for one user")
             .why(format!("{} users are selected", gathered.wants.len()))
             .fix("name one user, or give a list by --from with lines USER:START:COUNT"));
@@ -66,6 +68,7 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
 
 #[derive(Default)]
 struct Gathered {
+    count: Option<Count>,
     wants: Vec<Want>,
     seen: HashSet<Vec<u8>>,
     refusals: Vec<Refusal>,
@@ -81,7 +84,7 @@ impl Gathered {
         range: Option<Range>,
     ) -> Result<()> {
         match host::find_user(&mut context.snapshot, typed) {
-            Ok(account) => self.account(account, selection, range),
+            Ok(account) => self.account(account, range),
             Err(error) if error.code == Code::InvalidName => return Err(error),
             Err(error) if error.code == Code::UnknownUser && selection.allow_unknown_owner => {
                 let plain = Login::new(typed).filter(Login::is_plain);
@@ -90,7 +93,7 @@ impl Gathered {
                         .why("an owner without an account needs a name of letters, digits and . _ - @ \\ $")
                         .fix("choose such a name")
                 })?;
-                self.add(Owner { label: login.as_bytes().to_vec(), account: None }, selection, range);
+                self.add(Owner { label: login.as_bytes().to_vec(), account: None }, range);
             }
             Err(error) => {
                 self.refusals.push(Refusal { owner: escape(typed), code: error.code.as_str(), error });
@@ -99,28 +102,28 @@ impl Gathered {
         Ok(())
     }
 
-    fn account(&mut self, account: Account, selection: &Selection, range: Option<Range>) {
-        self.add(Owner::account(account), selection, range);
+    fn account(&mut self, account: Account, range: Option<Range>) {
+        self.add(Owner::account(account), range);
     }
 
     /// Adds a want, once an owner.
-    fn add(&mut self, owner: Owner, selection: &Selection, range: Option<Range>) {
+    fn add(&mut self, owner: Owner, range: Option<Range>) {
         let key = owner.uid().map_or_else(|| owner.label.clone(), |uid| format!("+{uid}").into_bytes());
         if self.seen.insert(key) {
-            let count = if range.is_some() { None } else { selection.count };
+            let count = if range.is_some() { None } else { self.count };
             self.wants.push(Want { owner, count, range });
         }
     }
 }
 
 /// The accounts of people, without those of `exclude`.
-fn all(context: &mut Context, gathered: &mut Gathered, selection: &Selection, exclude: &[String]) {
+fn all(context: &mut Context, gathered: &mut Gathered, exclude: &[String]) {
     host::enumerate(&mut context.snapshot);
     let policy = context.policy.users.iter().flat_map(|users| &users.exclude);
     let out: Vec<Login> =
         exclude.iter().chain(policy).filter_map(|name| Login::new(name.as_bytes())).collect();
     for account in host::login_accounts(&context.snapshot, &out) {
-        gathered.account(account, selection, selection.range);
+        gathered.account(account, None);
     }
 }
 
@@ -135,19 +138,37 @@ fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Sele
     };
     let excluded = |name: &[u8]| users.exclude.iter().any(|e| e.as_bytes() == name);
     for name in users.names.iter().filter(|name| !excluded(name.as_bytes())) {
-        gathered.named(context, selection, name.as_bytes(), selection.range)?;
+        gathered.named(context, selection, name.as_bytes(), None)?;
     }
     for group in &users.groups {
         for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
             if !excluded(account.name.as_bytes()) {
-                gathered.account(account, selection, selection.range);
+                gathered.account(account, None);
             }
         }
     }
     if users.login_accounts {
-        all(context, gathered, selection, &users.exclude);
+        all(context, gathered, &users.exclude);
     }
     Ok(())
+}
+
+/// `--count`.
+fn count(text: &str) -> Result<Count> {
+    Count::parse(text).ok_or_else(|| {
+        Error::new(Code::InvalidCount, format!("{} is no count of IDs", escape(text.as_bytes())))
+            .why("a count is a whole number from 1 to 4294967296")
+            .fix("--count 65536 is what most images need")
+    })
+}
+
+/// `--range`.
+fn range(text: &str) -> Result<Range> {
+    Range::parse(text).ok_or_else(|| {
+        Error::new(Code::InvalidRange, format!("{} is no range of IDs", escape(text.as_bytes())))
+            .why("a range is START:COUNT or FIRST-LAST in decimal, and ends at 4294967294 or before")
+            .fix("write it as in --range 100000:65536 or --range 100000-165535")
+    })
 }
 
 /// Lines `USER` or `USER:START:COUNT`; blank lines and lines that begin with `#` are skipped.
