@@ -211,12 +211,15 @@ fn pure_rooms_touch_nothing() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
-/// Files of 60 to 250 lines are the habit; more than 400 of code is a room inside a room.
+/// Files of 60 to 250 lines are the habit; more than 400 of code, comments and blanks aside, is a room inside
+/// a room.
 #[test]
 fn files_are_short() {
     let faults: Vec<String> = sources()
         .iter()
-        .map(|(_, path, text)| (path.display(), code(text).lines().count()))
+        .map(|(_, path, text)| {
+            (path.display(), code(text).lines().filter(|line| !line.trim().is_empty()).count())
+        })
         .filter(|(_, lines)| *lines > 400)
         .map(|(path, lines)| format!("src/{path}: {lines} lines"))
         .collect();

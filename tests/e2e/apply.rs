@@ -91,7 +91,7 @@ fn apply_in_json_says_what_was_committed() {
 fn dry_run_is_plan() {
     needs!("unshare", "nsenter");
     let sandbox = alice_and_bob();
-    let plan = sandbox.run("subidctl plan alice").ok();
+    let plan = sandbox.run("subidctl plan alice").ok().says("+alice:165536:65536");
     for dry in ["--dry-run", "-n"] {
         assert_eq!(sandbox.run(&format!("subidctl apply {dry} alice")).ok().stdout, plan.stdout);
     }
@@ -224,9 +224,9 @@ fn pwd_lock_held_by_another_is_busy() {
     needs!("unshare", "nsenter", "perl");
     let sandbox = alice_and_bob();
     // struct flock as x86-64 and aarch64 have it: F_WRLCK, SEEK_SET, whole file.
-    let hold = "perl -e 'open F, \">>\", \"/etc/.pwd.lock\"; fcntl(F, 6, pack(\"ssx4qqlx4\", 1, 0, 0, 0, 0)) or die; \
+    let hold = "perl -e 'open F, \">>\", \"/etc/.pwd.lock\"; $lock = pack(\"ssx4qqlx4\", 1, 0, 0, 0, 0); fcntl(F, 6, $lock) or die; \
         print \"held\\n\"; close STDOUT; close STDERR; sleep 20' > /tmp/held & sleep 0.5; cat /tmp/held";
-    sandbox.run(hold).ok();
+    sandbox.run(hold).ok().says("held");
     let before = sandbox.id_files();
     sandbox.run("subidctl apply --yes --lock-timeout 1 alice").exits(5).says(".pwd.lock");
     assert_eq!(sandbox.id_files(), before);

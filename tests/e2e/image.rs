@@ -49,8 +49,9 @@ fn a_tree_of_links_cannot_lead_out() {
         let sandbox = Sandbox::new().start();
         let before = sandbox.id_files();
         sandbox.run(&format!("mkdir /var/tree && {link}")).ok();
-        let refused = sandbox.run("subidctl apply -R /var/tree --yes --allow-unknown-owner core");
-        assert_eq!(refused.code, 1, "{refused}");
+        let apply = "subidctl apply -R /var/tree --yes --json --allow-unknown-owner core";
+        let refused = sandbox.run(apply).exits(1).json();
+        assert_eq!(refused["code"], "untrusted-file", "{refused:#}");
         assert_eq!(sandbox.id_files(), before);
     }
 }

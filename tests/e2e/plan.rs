@@ -1,6 +1,6 @@
 //! `plan`: the diff, the reasons, and nothing else.
 
-use super::alice_and_bob;
+use super::{alice_and_bob, assert_disjoint, warnings};
 use crate::harness::{FILE_CALLS, Sandbox, assert_shown, needs};
 
 #[test]
@@ -14,12 +14,11 @@ fn plan_shows_two_hunks_and_a_reason_and_opens_nothing_for_writing() {
     let hunks: Vec<&str> = output.stdout.split("\n@@ ").skip(1).collect();
     assert_eq!(hunks.len(), 2, "{output}");
     for hunk in &hunks {
-        assert_eq!(hunk.lines().filter(|line| *line == "+alice:165536:65536").count(), 1, "{output}");
-        assert_eq!(
-            hunk.lines().filter(|line| line.starts_with(['+', '-'])).count(),
-            1 + hunk_header(hunk),
-            "{output}"
-        );
+        // Past the rest of its `@@` line; the next file's two header lines follow the first hunk.
+        let changed = hunk.lines().skip(1).filter(|line| line.starts_with(['+', '-']));
+        let changed: Vec<&str> =
+            changed.filter(|line| !line.starts_with("--- ") && !line.starts_with("+++ ")).collect();
+        assert_eq!(changed, ["+alice:165536:65536"], "{output}");
     }
     let after = hunks[1].split_once("+alice:165536:65536\n").unwrap().1;
     let reason = after.lines().find(|line| line.contains("alice") && line.contains("165536-231071"));
@@ -33,11 +32,6 @@ fn plan_shows_two_hunks_and_a_reason_and_opens_nothing_for_writing() {
         "the trace saw nothing"
     );
     assert_eq!(trace.writes(), Vec::<&str>::new());
-}
-
-/// Header lines of the next file, `--- /etc/subgid` and `+++ /etc/subgid`, that follow a hunk.
-fn hunk_header(hunk: &str) -> usize {
-    hunk.lines().filter(|line| line.starts_with("--- ") || line.starts_with("+++ ")).count()
 }
 
 #[test]
@@ -84,9 +78,11 @@ fn plan_in_json_keeps_its_contract() {
         assert_eq!(assignment["action"], "add");
         assert!(!assignment["reason"].as_str().unwrap().is_empty());
     }
-    for empty in ["edits", "warnings", "refusals"] {
+    for empty in ["edits", "refusals"] {
         assert_eq!(plan[empty], serde_json::json!([]), "{empty}");
     }
+    // In a pid namespace of its own it cannot see every process, and says so.
+    assert_eq!(warnings(&plan), Vec::<String>::new());
 }
 
 #[test]
@@ -181,11 +177,24 @@ fn no_room_says_what_fills_the_window_and_what_would_work() {
     let before = sandbox.id_files();
     let plan = sandbox.run("subidctl plan alice").exits(7);
     assert_shown("plan-no-room", &format!("{}{}", plan.stdout, plan.stderr));
-    plan.says("65536").says("100000").says("170000").says("/etc/login.defs").says("bob").says("4465");
+    // Wanted, the window and where it is from, who fills it, what is free, the largest hole.
+    for part in ["65,536", "100000-170000", "/etc/login.defs", "bob", "4,465 IDs are free", "largest hole"] {
+        assert!(plan.stderr.contains(part), "no {part:?}\n{plan}");
+    }
     sandbox.run("subidctl apply --yes alice").exits(7);
     let refusal = sandbox.run("subidctl plan --json alice").exits(7).json();
     assert_eq!(refusal["refusals"][0]["code"], "no-room", "{refusal:#}");
     assert_eq!(sandbox.id_files(), before);
+
+    // What it proposes works.
+    let number = |key: &str| {
+        let rest =
+            plan.stderr.split_once(&format!("{key} = ")).unwrap_or_else(|| panic!("no {key}\n{plan}")).1;
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>()
+    };
+    sandbox.write("/etc/subidctl/policy.toml", format!("min = {}\nmax = {}\n", number("min"), number("max")));
+    sandbox.run("subidctl apply --yes alice").ok();
+    assert_disjoint(&sandbox.text("/etc/subuid"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{Output, Terminal, Trace};
 const DEADLINE: u32 = 60;
 
 /// What a sandbox is to look like. Without further words: the host's system accounts, no other account,
-/// empty `/etc/subuid` and `/etc/subgid`, `passwd: files` and `group: files`, and Debian's `login.defs`.
+/// empty `/etc/subuid` and `/etc/subgid`, `passwd: files` and `group: files`, and Debian's values in `login.defs`.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Builder {
@@ -90,6 +90,7 @@ impl Builder {
         for path in ["/etc/subuid", "/etc/subgid"] {
             sandbox.write(path, "");
         }
+        sandbox.write("/etc/login.defs", LOGIN_DEFS);
         for stale in ["/etc/subuid-", "/etc/subgid-", "/etc/subidctl", "/var/lib/subidctl"] {
             sandbox.remove(stale);
         }
@@ -102,6 +103,25 @@ impl Builder {
         sandbox
     }
 }
+
+/// What matters of Debian's.
+const LOGIN_DEFS: &str = "\
+MAIL_DIR        /var/mail
+UMASK           022
+PASS_MAX_DAYS   99999
+UID_MIN          1000
+UID_MAX         60000
+SUB_UID_MIN        100000
+SUB_UID_MAX     600100000
+SUB_UID_COUNT       65536
+GID_MIN          1000
+GID_MAX         60000
+SUB_GID_MIN        100000
+SUB_GID_MAX     600100000
+SUB_GID_COUNT       65536
+USERGROUPS_ENAB yes
+ENCRYPT_METHOD SHA512
+";
 
 /// What every command gets; nothing of the caller's environment.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,7 +1,16 @@
 //! Snapshots of what people see, stored in `tests/snapshots`.
 
-/// Masks what differs from run to run: process IDs.
+/// Masks what differs from run to run: process IDs and the names of transactions.
 pub(crate) fn masked(text: &str) -> String {
+    let text = pids_masked(text);
+    let lines = text.lines().map(|line| match line.strip_prefix("Committed as ") {
+        Some(_) => "Committed as TRANSACTION.\n".to_owned(),
+        None => format!("{line}\n"),
+    });
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn pids_masked(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("pid ") {
