@@ -17,7 +17,12 @@ pub(super) fn consistent(policy: &Policy) -> Result<()> {
         let span = span.ok_or_else(|| {
             bad(
                 window.line,
-                format!("the window passes 2^31: {} uids of {} IDs each", window.uids.count(), window.count),
+                format!(
+                    "the window from {} passes 2^31: {} uids of {} IDs each",
+                    window.start,
+                    window.uids.count(),
+                    window.count
+                ),
             )
         })?;
         if span.first() < 65536 {
