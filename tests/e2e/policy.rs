@@ -44,15 +44,15 @@ fn windows_that_meet_something_are_refused_at_load() {
         |uids: &str, start: u64| format!("[[window]]\nuids = \"{uids}\"\nstart = {start}\ncount = 65536\n");
     let policies = [
         // Each other.
-        (window("1000-1999", 200_000) + &window("2000-2999", 300_000), ["line 3", "line 7"]),
+        (window("1000-1999", 200_000) + &window("2000-2999", 300_000), ["line 5", "line 1"]),
         // A directory range.
         (
             "directory = [{ name = \"ad\", first = 200000, last = 300000 }]\n".to_owned()
                 + &window("1000-1999", 250_000),
-            ["1", "2"],
+            ["line 2", "line 1"],
         ),
         // Past 2^31.
-        (window("1000-1999", 2_147_400_000), ["line 3", "2^31"]),
+        (window("1000-1999", 2_147_400_000), ["line 1", "2147400000 passes 2^31"]),
     ];
     for (policy, named) in policies {
         let sandbox = Sandbox::new().user("alice", 1001).file("/etc/subidctl/policy.toml", &policy).start();
