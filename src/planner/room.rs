@@ -20,6 +20,10 @@ pub(super) fn none(allocator: &Allocator<'_>, want: &Want, kind: Kind, count: Co
             Some((range.intersection(pool.range)?.count().get(), w.phrase(kind, policy)))
         })
         .collect();
+    let given = allocator.taken.given(kind, pool.range);
+    if given > 0 {
+        fillers.push((given, "other users in this plan".to_owned()));
+    }
     fillers.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let more = fillers.len().saturating_sub(3);
     let mut phrases: Vec<String> =

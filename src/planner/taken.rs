@@ -170,6 +170,12 @@ impl<'a> Taken<'a> {
         self.given.push((kind, range, label));
     }
 
+    /// How many IDs of a range this plan has given already.
+    pub(super) fn given(&self, kind: Kind, within: Range) -> u64 {
+        let mine = self.given.iter().filter(|(k, ..)| *k == kind);
+        mine.filter_map(|(_, range, _)| Some(range.intersection(within)?.count().get())).sum()
+    }
+
     /// What is taken in one file.
     pub(super) fn set(&self, kind: Kind) -> &RangeSet {
         &self.sets[kind]
