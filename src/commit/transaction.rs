@@ -224,15 +224,9 @@ fn entry(change: &Change, after: &PerKind<Document>) -> HistoryEntry {
         transaction: format!("{}-{}", crate::state::stamp(time), unique.get(..8).unwrap_or_default()),
         time,
         record: Record::clone(&change.record),
-        login_uid: login_uid(),
+        login_uid: host::login_uid(),
         uid: nix::unistd::getuid().as_raw(),
         recovered: false,
         files,
     }
-}
-
-/// Who logged in, whatever sudo and su have made of it since; `None` where nobody did.
-fn login_uid() -> Option<u32> {
-    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
-    text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
 }
