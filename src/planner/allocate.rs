@@ -124,16 +124,8 @@ impl<'a> Allocator<'a> {
                 if let Some(by) = self.taken.blocker(kind, target.range) {
                     return Err(release::blocked(self, case, kind, target.range, &by));
                 }
-                let own = case.want.owner.account.as_ref();
-                let own = own.is_some_and(|a| {
-                    target.range.contains(a.uid.get()) || target.range.contains(a.gid.get())
-                });
-                if own {
-                    return Err(taken_error(
-                        &case.want.owner,
-                        target.range,
-                        "it holds the user's own uid or primary gid",
-                    ));
+                if case.want.owner.own_ids().any(|id| target.range.overlaps(id)) {
+                    return Err(taken_error(&case.want.owner, target.range, OWN_IDS));
                 }
                 let half = case.covers(kind.other(), target.range);
                 let reason = if half {
@@ -180,7 +172,7 @@ impl<'a> Allocator<'a> {
         for kind in Kind::BOTH {
             let Some(count) = missing[kind] else { continue };
             let pool = self.rules.pool(kind)?;
-            let found = self.taken.first_fit(kind, pool.range, count, align);
+            let found = self.taken.first_fit(kind, &case.want.owner, pool.range, count, align);
             let range = found.ok_or_else(|| room::none(self, case.want, kind, count, pool))?;
             let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
             self.add(case, kind, range, &reason);
@@ -236,6 +228,9 @@ fn faulty(owner: &Owner, kind: Kind, line: usize, range: Range, why: &str) -> Er
     .why(why.to_owned())
     .fix(format!("to release it and give another: {}", replace_command(owner)))
 }
+
+/// Why a range is not given.
+pub(super) const OWN_IDS: &str = "it holds the user's own uid or primary gid";
 
 /// The asked range is not free.
 pub(super) fn taken_error(owner: &Owner, range: Range, why: &str) -> Error {
