@@ -4,7 +4,7 @@ use super::args::{Global, Recover as Args};
 use super::ask::{From, confirm};
 use super::facts::Context;
 use super::output::Output;
-use super::plan::committed;
+use super::plan::{after_commit, committed};
 use super::{memory, state};
 use crate::commit::{self, Options};
 use crate::error::Result;
@@ -44,6 +44,6 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         }
         let _ = output.text(&format!("recovered: {}{why}\n", done.outcome));
     }
-    output.document(&committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())))?;
+    after_commit(output, &committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())));
     Ok(0)
 }
