@@ -1,8 +1,11 @@
 //! One user after another: what is there, what is missing, what is given.
 
+use std::cell::OnceCell;
+
 use super::case::{Case, Served};
 use super::judge::{Holdings, holdings};
 use super::request::{Owner, Request, Want};
+use super::room::Fillers;
 use super::rule::{Pool, Rules};
 use super::taken::Taken;
 use super::target::Target;
@@ -21,6 +24,8 @@ pub(super) struct Allocator<'a> {
     request: &'a Request,
     pub(super) taken: Taken<'a>,
     held: PerKind<Holdings<'a>>,
+    /// What fills each pool, once somebody finds no room.
+    pub(super) fillers: PerKind<OnceCell<Fillers>>,
 }
 
 impl<'a> Allocator<'a> {
@@ -31,7 +36,15 @@ impl<'a> Allocator<'a> {
         request: &'a Request,
     ) -> Self {
         let held = holdings(snapshot, policy, request);
-        Self { snapshot, policy, rules, request, taken: Taken::new(snapshot, policy, &rules.windows), held }
+        Self {
+            snapshot,
+            policy,
+            rules,
+            request,
+            taken: Taken::new(snapshot, policy, &rules.windows),
+            held,
+            fillers: PerKind::from_fn(|_| OnceCell::new()),
+        }
     }
 
     /// Serves the user of this index.

@@ -178,6 +178,12 @@ impl<'a> Taken<'a> {
         self.given.push((kind, range, label));
     }
 
+    /// How many IDs of a pool this plan gives.
+    pub(super) fn given_within(&self, kind: Kind, pool: Range) -> u64 {
+        let given = self.given.iter().filter(|(k, _, _)| *k == kind);
+        given.filter_map(|(_, range, _)| range.intersection(pool)).map(|range| range.count().get()).sum()
+    }
+
     /// What is taken in one file.
     pub(super) fn set(&self, kind: Kind) -> &RangeSet {
         &self.sets[kind]

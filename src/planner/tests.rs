@@ -226,6 +226,15 @@ fn reclaiming_needs_the_same_name_and_uid() {
 }
 
 #[test]
+fn no_room_counts_what_the_same_plan_gives() {
+    let s = snapshot("carol:100000:20\n", "carol:100000:20\n");
+    let plan = run(&s, "min = 100000\nmax = 100199\ncount = 100\n", &ask(&s, &["alice", "bob"]));
+    let (_, exit, text) = refusal(&plan);
+    assert_eq!(exit, 7);
+    assert!(text.contains("100 by others in this plan, 20 by carol (/etc/subuid line 1); 80 IDs"), "{text}");
+}
+
+#[test]
 fn odd_names_are_written_by_uid() {
     let mut s = snapshot("", "");
     s.accounts.add_user(account("domain user", 5000));
