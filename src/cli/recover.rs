@@ -31,8 +31,8 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let plan = Plan { files, ..Plan::default() };
     let shown = Shown { snapshot: &present, plan: &plan };
     output.text(&plan_text(shown, output.style))?;
-    let (name, outcome) = (&unfinished.transaction, &unfinished.outcome);
-    output.text(&format!("The change {name} was interrupted; it will be {outcome}.\n"))?;
+    let (name, outcome) = (unfinished.name(), &unfinished.outcome);
+    output.text(&format!("Interrupted was {name}; it will be {outcome}.\n"))?;
     confirm("Recover now?", args.yes, From::Stdin)?;
     let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
     let done =
