@@ -203,8 +203,15 @@ pub struct Released {
 /// A change that was not finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Its transaction.
-    pub transaction: String,
+    /// Its transaction; `None` where its journal cannot be read.
+    pub transaction: Option<String>,
     /// What recovery will do, in one word: `rolled back`, `completed`, or what stands in the way.
     pub outcome: String,
+}
+
+impl Unfinished {
+    /// For messages: `the change ID`, or `a change`.
+    pub fn name(&self) -> String {
+        self.transaction.as_ref().map_or_else(|| "a change".to_owned(), |id| format!("the change {id}"))
+    }
 }

@@ -6,7 +6,7 @@ use super::args::{Apply as Args, Global, Plan as PlanArgs};
 use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
-use super::plan::{committed, exit, show, worse};
+use super::plan::{after_commit, committed, exit, show, worse};
 use super::{memory, planning, saved, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
@@ -51,10 +51,13 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         match attempt(global, args, &context, request.as_ref(), &plan)? {
             Outcome::Committed(done) => {
                 report(&done, &plan, output);
-                output.document(&committed(plan_json(shown), Some(&done.transaction)))?;
+                after_commit(output, &committed(plan_json(shown), Some(&done.transaction)));
                 return Ok(refused.map_or(0, |code| worse(code, 0)));
             }
-            Outcome::Unchanged { .. } => return Ok(refused.unwrap_or(0)),
+            Outcome::Unchanged { .. } => {
+                output.document(&committed(plan_json(shown), None))?;
+                return Ok(refused.unwrap_or(0));
+            }
             Outcome::Differs if args.yes && began.elapsed() >= args.lock_timeout => return Err(busy(args)),
             Outcome::Differs => output.note("subidctl: the files changed meanwhile, and so does the plan:\n"),
         }

@@ -7,7 +7,7 @@ use crate::planner;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Uid};
 use crate::snapshot::{Released, Snapshot, Unfinished};
-use crate::state::{after_recovery, no_overlap};
+use crate::state::{StateError, after_recovery, no_overlap};
 
 /// Both files as recovery's judge sees them.
 type Documents = PerKind<Option<Document>>;
@@ -23,12 +23,18 @@ pub(super) fn snapshot(root: &Root, policy: &Policy) -> Result<Snapshot> {
             .collect();
     }
     let journal = match records::journal(root) {
-        Ok(Some(journal)) => journal,
+        Ok(Some(Ok(journal))) => journal,
+        Ok(Some(Err(StateError::Damaged(_)))) => {
+            let outcome = "set aside, for its journal is damaged".to_owned();
+            snapshot.unfinished = Some(Unfinished { transaction: None, outcome });
+            return Ok(snapshot);
+        }
+        Ok(Some(Err(error))) => return Err(records::unusable(root, records::JOURNAL, &error)),
         Ok(None) => return Ok(snapshot),
         // Only root reads the journal; everybody may know that there is one.
         Err(error) if error.code == Code::ReadFailed && !nix::unistd::geteuid().is_root() => {
             let outcome = "only root can say how it will end".to_owned();
-            snapshot.unfinished = Some(Unfinished { transaction: String::new(), outcome });
+            snapshot.unfinished = Some(Unfinished { transaction: None, outcome });
             return Ok(snapshot);
         }
         Err(error) => return Err(error),
@@ -41,7 +47,7 @@ pub(super) fn snapshot(root: &Root, policy: &Policy) -> Result<Snapshot> {
         snapshot.files[kind].document = document;
     }
     let outcome = decision.verdict.outcome().to_owned();
-    snapshot.unfinished = Some(Unfinished { transaction: journal.entry.transaction, outcome });
+    snapshot.unfinished = Some(Unfinished { transaction: Some(journal.entry.transaction), outcome });
     Ok(snapshot)
 }
 

@@ -40,6 +40,9 @@ pub(super) fn show(shown: Shown<'_>, output: Output) -> Result<()> {
     {
         output.text(&hint)?;
     }
+    if shown.plan.assignments.is_empty() && shown.plan.refusals.is_empty() {
+        output.text("Nobody is selected. No changes.\n")?;
+    }
     output.note(&warnings_text(shown.plan, output.errors));
     if !shown.plan.refusals.is_empty() {
         // Errors are printed also with --quiet.
@@ -57,6 +60,13 @@ pub(super) fn exit(plan: &Plan, keep_going: bool) -> Option<u8> {
 /// The one of two exit codes that takes precedence.
 pub(super) fn worse(a: u8, b: u8) -> u8 {
     if precedence(a) <= precedence(b) { a } else { b }
+}
+
+/// Prints the document of a change that is made: a reader who left does not change how it ended.
+pub(super) fn after_commit(output: Output, document: &Value) {
+    if let Err(error) = output.document(document) {
+        output.note(&format!("note: the change is made, but {}: {}\n", error.what, error.why));
+    }
 }
 
 /// Adds what `apply` knows of a commit.

@@ -4,7 +4,7 @@ use super::args::{Global, Recover as Args};
 use super::ask::{From, confirm};
 use super::facts::Context;
 use super::output::Output;
-use super::plan::committed;
+use super::plan::{after_commit, committed};
 use super::{memory, state};
 use crate::commit::{self, Options};
 use crate::error::Result;
@@ -31,8 +31,8 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let plan = Plan { files, ..Plan::default() };
     let shown = Shown { snapshot: &present, plan: &plan };
     output.text(&plan_text(shown, output.style))?;
-    let (name, outcome) = (&unfinished.transaction, &unfinished.outcome);
-    output.text(&format!("The change {name} was interrupted; it will be {outcome}.\n"))?;
+    let (name, outcome) = (unfinished.name(), &unfinished.outcome);
+    output.text(&format!("Interrupted was {name}; it will be {outcome}.\n"))?;
     confirm("Recover now?", args.yes, From::Stdin)?;
     let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
     let done =
@@ -44,6 +44,6 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         }
         let _ = output.text(&format!("recovered: {}{why}\n", done.outcome));
     }
-    output.document(&committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())))?;
+    after_commit(output, &committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())));
     Ok(0)
 }

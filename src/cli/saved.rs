@@ -6,7 +6,7 @@ use std::path::Path;
 use super::facts::Context;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
-use crate::planner::{Action, Assignment, Plan, SavedPlan, check, compose};
+use crate::planner::{Action, Assignment, Plan, SavedPlan, check, compose, host_warnings};
 use crate::range::Kind;
 use crate::report::{Shown, Style};
 use crate::text::escape;
@@ -21,7 +21,7 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
     } else {
         (crate::text::path(path), read_named(path, Trust::Plan)?)
     };
-    let (saved, assignments) = SavedPlan::parse(&shown, &bytes)?;
+    let (saved, mut assignments) = SavedPlan::parse(&shown, &bytes)?;
     same_host(context, &saved, &shown)?;
     for kind in Kind::BOTH {
         let name = format!("/etc/{}", kind.file());
@@ -30,7 +30,7 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
             return Err(stale(&shown, &format!("{name} is not the file that the plan was made from")));
         }
     }
-    same_accounts(context, &assignments, &shown)?;
+    same_accounts(context, &mut assignments, &shown)?;
     let plan = assembled(context, assignments)?;
     let computed =
         Shown { snapshot: &context.snapshot, plan: &plan }.files(Style { color: false, full: true });
@@ -44,10 +44,12 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
 ///
 /// # Errors
 /// `stale` where an invariant does not hold any more.
-pub(super) fn assembled(context: &Context, assignments: Vec<Assignment>) -> Result<Plan> {
+fn assembled(context: &Context, assignments: Vec<Assignment>) -> Result<Plan> {
     let files = compose(&context.snapshot, &assignments).map_err(|why| stale("", &why))?;
     check(&context.snapshot, &context.policy, &assignments, &files)?;
-    Ok(Plan { assignments, files, ..Plan::default() })
+    let mut plan = Plan { assignments, files, ..Plan::default() };
+    plan.warnings = host_warnings(&context.snapshot, &plan);
+    Ok(plan)
 }
 
 fn same_host(context: &Context, saved: &SavedPlan, shown: &str) -> Result<()> {
@@ -69,15 +71,14 @@ fn same_host(context: &Context, saved: &SavedPlan, shown: &str) -> Result<()> {
         .fix("make a plan here: subidctl plan --out FILE"))
 }
 
-/// Every owner is still the account that the plan was made for.
-fn same_accounts(context: &mut Context, assignments: &[Assignment], shown: &str) -> Result<()> {
-    let mut seen = std::collections::HashSet::new();
-    for a in assignments.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)) {
-        if !seen.insert((a.owner.clone(), a.uid)) {
-            continue;
-        }
+/// Every owner is still the account that the plan was made for; its name is what people are shown.
+fn same_accounts(context: &mut Context, assignments: &mut [Assignment], shown: &str) -> Result<()> {
+    for a in assignments {
         let known = match host::find_user(&mut context.snapshot, &a.owner) {
-            Ok(account) => Some(account.uid),
+            Ok(account) => {
+                a.user = account.name.as_bytes().to_vec();
+                Some(account.uid)
+            }
             Err(error) if error.code == Code::UnknownUser => None,
             Err(error) => return Err(error),
         };
@@ -87,7 +88,8 @@ fn same_accounts(context: &mut Context, assignments: &[Assignment], shown: &str)
                 &format!("{} is not the account that it was made for", escape(&a.owner)),
             ));
         }
-        if context.snapshot.accounts.lookups.directory {
+        let given = matches!(a.action, Action::Add | Action::Reclaim);
+        if given && context.snapshot.accounts.lookups.directory {
             host::probe(&mut context.snapshot, a.kind, a.range);
         }
     }

@@ -1,6 +1,6 @@
 //! Users as they are named on the command line or in the policy → the planner's request.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
@@ -42,17 +42,19 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
     }
     for group in &selection.group {
         for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
-            gathered.account(account, range);
+            gathered.account(account, range)?;
         }
     }
     if selection.all {
-        all(context, &mut gathered, &[]);
+        all(context, &mut gathered, &[])?;
     }
     let chosen = explicit || !selection.group.is_empty() || selection.all;
-    if !chosen && selection.from.is_none() {
+    let by_policy = !chosen && selection.from.is_none();
+    if by_policy {
         policy_users(context, &mut gathered, selection)?;
     }
-    if gathered.wants.is_empty() && gathered.refusals.is_empty() {
+    // A host where the policy's [users] are nobody is in order; who names users means somebody.
+    if !by_policy && gathered.wants.is_empty() && gathered.refusals.is_empty() {
         return Err(Error::new(Code::EmptySelection, "nobody is selected")
             .why("the selection has no user")
             .fix("name users, or use --all, --group or --from with somebody in it"));
@@ -70,7 +72,8 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
 struct Gathered {
     count: Option<Count>,
     wants: Vec<Want>,
-    seen: HashSet<Vec<u8>>,
+    /// Index in `wants`, by uid or name.
+    seen: HashMap<Vec<u8>, usize>,
     refusals: Vec<Refusal>,
 }
 
@@ -84,7 +87,7 @@ impl Gathered {
         range: Option<Range>,
     ) -> Result<()> {
         match host::find_user(&mut context.snapshot, typed) {
-            Ok(account) => self.account(account, range),
+            Ok(account) => self.account(account, range)?,
             Err(error) if error.code == Code::InvalidName => return Err(error),
             Err(error) if error.code == Code::UnknownUser && selection.allow_unknown_owner => {
                 let plain = Login::new(typed).filter(Login::is_plain);
@@ -93,7 +96,7 @@ impl Gathered {
                         .why("an owner without an account needs a name of letters, digits and . _ - @ \\ $")
                         .fix("choose such a name")
                 })?;
-                self.add(Owner { label: login.as_bytes().to_vec(), account: None }, range);
+                self.add(Owner { label: login.as_bytes().to_vec(), account: None }, range)?;
             }
             Err(error) => {
                 self.refusals.push(Refusal { owner: escape(typed), code: error.code.as_str(), error });
@@ -102,29 +105,38 @@ impl Gathered {
         Ok(())
     }
 
-    fn account(&mut self, account: Account, range: Option<Range>) {
-        self.add(Owner::account(account), range);
+    fn account(&mut self, account: Account, range: Option<Range>) -> Result<()> {
+        self.add(Owner::account(account), range)
     }
 
-    /// Adds a want, once an owner.
-    fn add(&mut self, owner: Owner, range: Option<Range>) {
+    /// Adds a want, once an owner. Who is named again with another range would silently lose it.
+    fn add(&mut self, owner: Owner, range: Option<Range>) -> Result<()> {
         let key = owner.uid().map_or_else(|| owner.label.clone(), |uid| format!("+{uid}").into_bytes());
-        if self.seen.insert(key) {
-            let count = if range.is_some() { None } else { self.count };
-            self.wants.push(Want { owner, count, range });
+        if let Some(known) = self.seen.get(&key).and_then(|index| self.wants.get(*index)) {
+            if range.is_some() && range != known.range {
+                return Err(Error::new(Code::Usage, format!("{} is named twice", owner.shown()))
+                    .why("a user gets one range a command, and these differ")
+                    .fix("name the user once; for a second range run the command again"));
+            }
+            return Ok(());
         }
+        self.seen.insert(key, self.wants.len());
+        let count = if range.is_some() { None } else { self.count };
+        self.wants.push(Want { owner, count, range });
+        Ok(())
     }
 }
 
 /// The accounts of people, without those of `exclude`.
-fn all(context: &mut Context, gathered: &mut Gathered, exclude: &[String]) {
+fn all(context: &mut Context, gathered: &mut Gathered, exclude: &[String]) -> Result<()> {
     host::enumerate(&mut context.snapshot);
     let policy = context.policy.users.iter().flat_map(|users| &users.exclude);
     let out: Vec<Login> =
         exclude.iter().chain(policy).filter_map(|name| Login::new(name.as_bytes())).collect();
     for account in host::login_accounts(&context.snapshot, &out) {
-        gathered.account(account, None);
+        gathered.account(account, None)?;
     }
+    Ok(())
 }
 
 /// The policy's `[users]`.
@@ -143,12 +155,12 @@ fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Sele
     for group in &users.groups {
         for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
             if !excluded(account.name.as_bytes()) {
-                gathered.account(account, None);
+                gathered.account(account, None)?;
             }
         }
     }
     if users.login_accounts {
-        all(context, gathered, &users.exclude);
+        all(context, gathered, &users.exclude)?;
     }
     Ok(())
 }

@@ -19,8 +19,9 @@ use crate::text::escape;
 pub(super) fn note_unfinished(snapshot: &Snapshot, output: Output) {
     if let Some(unfinished) = &snapshot.unfinished {
         output.note(&format!(
-            "subidctl: the change {} is unfinished ({}); to end it: sudo subidctl recover\n",
-            unfinished.transaction, unfinished.outcome
+            "subidctl: {} is unfinished ({}); to end it: sudo subidctl recover\n",
+            unfinished.name(),
+            unfinished.outcome
         ));
     }
 }

@@ -1,5 +1,7 @@
 //! Where subidctl keeps its own files, and reading them.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::Root;
 use crate::error::{Code, Error, Result};
 use crate::state::{HistoryEntry, Journal, Ledger, StateError};
@@ -15,13 +17,12 @@ pub const HISTORY: &str = "/var/lib/subidctl/history/entries.jsonl";
 /// Journals of changes that recovery could neither complete nor take back.
 pub const CONFLICTS: &str = "/var/lib/subidctl/conflicts";
 
-/// The journal of an unfinished change, where there is one.
+/// The journal of an unfinished change, where there is one. A damaged one is for recovery to set aside.
 ///
 /// # Errors
-/// Where it cannot be read or understood.
-pub fn journal(root: &Root) -> Result<Option<Journal>> {
-    let Some((bytes, _)) = root.read(JOURNAL)? else { return Ok(None) };
-    Journal::parse(&bytes).map(Some).map_err(|error| unusable(root, JOURNAL, &error))
+/// Where it cannot be read.
+pub fn journal(root: &Root) -> Result<Option<std::result::Result<Journal, StateError>>> {
+    Ok(root.read(JOURNAL)?.map(|(bytes, _)| Journal::parse(&bytes)))
 }
 
 /// The ledger; `None` where there is none.
@@ -54,11 +55,19 @@ pub fn history(root: &Root, keep: usize) -> Result<(Vec<HistoryEntry>, Vec<Strin
 
 /// The error for a file of ours that cannot be understood.
 pub fn unusable(root: &Root, path: &str, error: &StateError) -> Error {
-    let fix = match error {
-        StateError::Newer(_) => "use the version of subidctl that wrote it",
-        StateError::Damaged(_) => "run: sudo subidctl recover",
+    let full = root.full(path);
+    let fix = match (error, crate::text::shell_word(full.as_os_str().as_bytes())) {
+        (StateError::Damaged(_), Some(name)) => {
+            format!(
+                "set it aside, the released lines of the files still count: sudo mv {name} {name}.damaged"
+            )
+        }
+        (StateError::Damaged(_), None) => {
+            "set it aside: the released lines of the files still count".to_owned()
+        }
+        (StateError::Newer(_), _) => "use the version of subidctl that wrote it".to_owned(),
     };
-    Error::new(Code::ReadFailed, format!("cannot use {}", crate::text::path(&root.full(path))))
+    Error::new(Code::ReadFailed, format!("cannot use {}", crate::text::path(&full)))
         .why(error.to_string())
         .fix(fix)
 }

@@ -1,8 +1,11 @@
 //! One user after another: what is there, what is missing, what is given.
 
+use std::cell::OnceCell;
+
 use super::case::{Case, Served};
 use super::judge::{Holdings, holdings};
 use super::request::{Owner, Request, Want};
+use super::room::Fillers;
 use super::rule::{Pool, Rules};
 use super::taken::Taken;
 use super::target::Target;
@@ -21,6 +24,8 @@ pub(super) struct Allocator<'a> {
     request: &'a Request,
     pub(super) taken: Taken<'a>,
     held: PerKind<Holdings<'a>>,
+    /// What fills each pool, once somebody finds no room.
+    pub(super) fillers: PerKind<OnceCell<Fillers>>,
 }
 
 impl<'a> Allocator<'a> {
@@ -31,7 +36,15 @@ impl<'a> Allocator<'a> {
         request: &'a Request,
     ) -> Self {
         let held = holdings(snapshot, policy, request);
-        Self { snapshot, policy, rules, request, taken: Taken::new(snapshot, policy, &rules.windows), held }
+        Self {
+            snapshot,
+            policy,
+            rules,
+            request,
+            taken: Taken::new(snapshot, policy, &rules.windows),
+            held,
+            fillers: PerKind::from_fn(|_| OnceCell::new()),
+        }
     }
 
     /// Serves the user of this index.
@@ -124,16 +137,8 @@ impl<'a> Allocator<'a> {
                 if let Some(by) = self.taken.blocker(kind, target.range) {
                     return Err(release::blocked(self, case, kind, target.range, &by));
                 }
-                let own = case.want.owner.account.as_ref();
-                let own = own.is_some_and(|a| {
-                    target.range.contains(a.uid.get()) || target.range.contains(a.gid.get())
-                });
-                if own {
-                    return Err(taken_error(
-                        &case.want.owner,
-                        target.range,
-                        "it holds the user's own uid or primary gid",
-                    ));
+                if case.want.owner.own_ids().any(|id| target.range.overlaps(id)) {
+                    return Err(taken_error(&case.want.owner, target.range, OWN_IDS));
                 }
                 let half = case.covers(kind.other(), target.range);
                 let reason = if half {
@@ -180,7 +185,7 @@ impl<'a> Allocator<'a> {
         for kind in Kind::BOTH {
             let Some(count) = missing[kind] else { continue };
             let pool = self.rules.pool(kind)?;
-            let found = self.taken.first_fit(kind, pool.range, count, align);
+            let found = self.taken.first_fit(kind, &case.want.owner, pool.range, count, align);
             let range = found.ok_or_else(|| room::none(self, case.want, kind, count, pool))?;
             let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
             self.add(case, kind, range, &reason);
@@ -236,6 +241,9 @@ fn faulty(owner: &Owner, kind: Kind, line: usize, range: Range, why: &str) -> Er
     .why(why.to_owned())
     .fix(format!("to release it and give another: {}", replace_command(owner)))
 }
+
+/// Why a range is not given.
+pub(super) const OWN_IDS: &str = "it holds the user's own uid or primary gid";
 
 /// The asked range is not free.
 pub(super) fn taken_error(owner: &Owner, range: Range, why: &str) -> Error {

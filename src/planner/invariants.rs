@@ -1,10 +1,12 @@
 //! What must hold of every plan, whoever made it: checked on our own plans and on those that are read.
 
+use super::release::{NOT_THEIRS, same_account};
+use super::rule::{Rules, window_place};
 use super::taken::standing;
 use super::{Action, Assignment, Planned};
 use crate::error::{Code, Error, Result};
 use crate::policy::Policy;
-use crate::range::{Kind, LAST_USABLE, PerKind, RangeSet};
+use crate::range::{Kind, LAST_USABLE, Login, PerKind, RangeSet};
 use crate::snapshot::Snapshot;
 use crate::text::escape;
 
@@ -67,6 +69,7 @@ fn check_kind(
     mine: &[&Assignment],
     planned: &Planned,
 ) -> Result<()> {
+    let windows = Rules::new(snapshot, policy)?.windows;
     let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
     let kept = mine.iter().filter(|a| a.action == Action::Keep);
     if let Some(a) = kept.into_iter().find(|a| barred.first_overlap(a.range).is_some()) {
@@ -75,10 +78,10 @@ fn check_kind(
     let given: Vec<&&Assignment> =
         mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)).collect();
     for a in &given {
-        let owner = a.owner.strip_prefix(b"!").unwrap_or(&a.owner);
-        if crate::range::Login::new(owner)
-            .is_none_or(|l| !l.is_plain() && !owner.iter().all(u8::is_ascii_digit))
-        {
+        let account = snapshot.accounts.by_owner(&a.owner);
+        let plain = Login::new(&a.owner).is_some_and(|name| name.is_plain());
+        // A number without an account would be whoever gets that uid later.
+        if !plain && account.is_none_or(|user| user.uid.to_string().as_bytes() != a.owner) {
             return Err(refuse(a, "no line can carry this owner"));
         }
         if a.range.last() > LAST_USABLE {
@@ -91,16 +94,18 @@ fn check_kind(
                 &by.map_or_else(String::new, |(_, w)| format!("it meets {}", w.phrase(kind, policy))),
             ));
         }
-        let account = snapshot.accounts.by_owner(&a.owner);
         if account.is_some_and(|u| a.range.contains(u.uid.get()) || a.range.contains(u.gid.get())) {
             return Err(refuse(a, "it holds the owner's own uid or primary gid"));
         }
-        let foreign = policy.windows.iter().find(|w| {
+        let foreign = windows.iter().find(|w| {
             let own = account.and_then(|u| w.slot(u.uid.get()));
             w.span().is_some_and(|span| span.overlaps(a.range)) && own.is_none_or(|own| !own.covers(a.range))
         });
         if let Some(window) = foreign.filter(|_| a.action == Action::Add) {
-            return Err(refuse(a, &format!("it lies in the window of {}", policy.place(window.line))));
+            return Err(refuse(
+                a,
+                &format!("it lies in the window of {}", window_place(snapshot, policy, window)),
+            ));
         }
         let live = snapshot.namespaces.extents.iter().find(|n| n.kind == kind && n.range.overlaps(a.range));
         if let Some(live) = live.filter(|_| a.action == Action::Add) {
@@ -109,6 +114,9 @@ fn check_kind(
         let released = snapshot.released.iter().find(|r| r.kind == kind && r.range.overlaps(a.range));
         if let Some(released) = released.filter(|r| a.action == Action::Add || r.range != a.range) {
             return Err(refuse(a, &format!("{} released it (subidctl's ledger)", escape(&released.owner))));
+        }
+        if a.action == Action::Reclaim && !same_account(snapshot, kind, &a.owner, a.uid, a.range) {
+            return Err(refuse(a, NOT_THEIRS));
         }
     }
     lines(mine, planned)

@@ -16,6 +16,8 @@ mod taken;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod untrusted_tests;
 mod view;
 
 pub use edits::{Planned, compose};
@@ -23,6 +25,8 @@ pub use invariants::{check, check_lines};
 pub use request::{Owner, Request, Want};
 pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
+
+use std::collections::BTreeSet;
 
 use crate::error::{Code, Error, Result};
 use crate::idfile::{Dialect, Verdict};
@@ -149,7 +153,8 @@ fn broken(why: &str) -> Error {
         .fix("this is a fault of subidctl: please report it with both files and the policy")
 }
 
-fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
+/// What to know of the host and of both files, whoever made the plan.
+pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |code, message: String| warnings.push(Warning { code, owner: String::new(), message });
     for (kind, file) in snapshot.files.iter() {
@@ -195,14 +200,13 @@ fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     for sentence in &snapshot.accounts.lookups.unanswered {
         warn("lookup-unanswered", sentence.clone());
     }
-    for assignment in plan.assignments.iter().filter(|a| a.action == Action::Add) {
-        if assignment.range.last() >= crate::policy::CEILING {
-            let range = assignment.range;
-            warn(
-                "above-2-31",
-                format!("{range} lies above 2^31: software that takes IDs for signed numbers fails"),
-            );
-        }
+    let added = plan.assignments.iter().filter(|a| a.action == Action::Add).map(|a| a.range);
+    let high: BTreeSet<Range> = added.filter(|range| range.last() >= crate::policy::CEILING).collect();
+    for range in high {
+        warn(
+            "above-2-31",
+            format!("{range} lies above 2^31: software that takes IDs for signed numbers fails"),
+        );
     }
     if let Some(module) = snapshot.nsswitch.subid_module.as_ref().filter(|m| !m.found) {
         let path = &snapshot.nsswitch.path;

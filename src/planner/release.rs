@@ -1,10 +1,13 @@
 //! Giving ranges back, and taking them back.
 
 use super::Action;
-use super::allocate::{Allocator, taken_error};
+use super::allocate::{Allocator, OWN_IDS, taken_error};
 use super::case::Case;
+use super::taken::{Witness, witnesses};
 use crate::error::{Code, Error};
-use crate::range::{Kind, Range};
+use crate::idfile::Claim;
+use crate::range::{Kind, Range, Uid};
+use crate::snapshot::{Released, Snapshot};
 use crate::text::shell_word;
 
 /// Releases every line of the user.
@@ -26,15 +29,13 @@ pub(super) fn reclaim(
     for kind in Kind::BOTH {
         let released: Vec<_> = case.held[kind].iter().filter(|h| h.claim.released).map(|h| h.claim).collect();
         for claim in released {
-            if !same_account(allocator, case, kind, claim.range) {
+            if let Some(why) = obstacle(allocator, case, kind, claim) {
                 let line = format!("/etc/{} line {}", kind.file(), claim.line);
                 let error = Error::new(
                     Code::RangeTaken,
                     format!("{} ({line}) cannot be given back to {}", claim.range, case.want.owner.shown()),
                 );
-                let why = "the ledger does not say that the account with this name and uid released it";
-                let fix = "give another range: the old one may hold a stranger's files";
-                return Err((None, error.why(why).fix(fix)));
+                return Err((None, error.why(why).fix("leave --reclaim out: then another range is given")));
             }
             case.assign(
                 kind,
@@ -48,13 +49,42 @@ pub(super) fn reclaim(
     Ok(())
 }
 
+/// Why a released line cannot come back.
+fn obstacle(allocator: &Allocator<'_>, case: &Case<'_>, kind: Kind, claim: Claim<'_>) -> Option<String> {
+    let (owner, range) = (&case.want.owner, claim.range);
+    if !same_account(allocator.snapshot, kind, claim.owner, owner.uid(), range) {
+        return Some(NOT_THEIRS.to_owned());
+    }
+    if owner.own_ids().any(|id| range.overlaps(id)) {
+        return Some(OWN_IDS.to_owned());
+    }
+    let met = witnesses(allocator.snapshot, allocator.policy, kind).find(|(taken, witness)| {
+        let own = match witness {
+            Witness::Line(other) => other.line == claim.line,
+            Witness::Ledger(released) => released.range == range,
+            // Most likely the owner's own container, from before the release.
+            Witness::Namespace(_) => true,
+            _ => false,
+        };
+        !own && taken.overlaps(range)
+    });
+    met.map(|(_, witness)| format!("it meets {}", witness.phrase(kind, allocator.policy)))
+}
+
+/// Why a released range is not given back.
+pub(super) const NOT_THEIRS: &str =
+    "the ledger does not say that the account with this name and uid released it";
+
 /// Whether the ledger says that this very account, by name and uid, released the range.
-fn same_account(allocator: &Allocator<'_>, case: &Case<'_>, kind: Kind, range: Range) -> bool {
-    let (owner, uid) = (&case.want.owner, case.want.owner.uid());
-    let spellings = owner.spellings(&allocator.snapshot.accounts);
-    allocator.snapshot.released.iter().any(|r| {
-        r.kind == kind && r.range == range && r.uid == uid && uid.is_some() && spellings.contains(&r.owner)
-    })
+pub(super) fn same_account(
+    snapshot: &Snapshot,
+    kind: Kind,
+    owner: &[u8],
+    uid: Option<Uid>,
+    range: Range,
+) -> bool {
+    let same = |r: &Released| (r.kind, r.range, r.uid) == (kind, range, uid) && r.owner == owner;
+    uid.is_some() && snapshot.released.iter().any(same)
 }
 
 /// Why a window, map or asked range cannot be given: if the same account released it, how to take it back.
@@ -65,11 +95,12 @@ pub(super) fn blocked(
     range: Range,
     by: &str,
 ) -> Error {
-    let own_released = case.held[kind].iter().any(|h| h.claim.released && h.claim.range == range);
+    let released = case.held[kind].iter().map(|h| h.claim).find(|c| c.released && c.range == range);
+    let reclaimable = released.is_some_and(|claim| obstacle(allocator, case, kind, claim).is_none());
     let error =
         taken_error(&case.want.owner, range, &format!("in subordinate {}s it meets {by}", kind.name()));
     let word = shell_word(&case.want.owner.label);
-    match word.filter(|_| own_released && same_account(allocator, case, kind, range)) {
+    match word.filter(|_| reclaimable) {
         Some(name) => error.fix(format!(
             "the same account released it; to take it back: sudo subidctl apply --reclaim {name}"
         )),

@@ -46,6 +46,11 @@ impl Owner {
         self.account.as_ref().map(|a| a.uid)
     }
 
+    /// The account's own uid and primary gid: never part of its subordinate ranges, whichever file.
+    pub fn own_ids(&self) -> impl Iterator<Item = Range> {
+        self.account.iter().flat_map(|a| [a.uid.get(), a.gid.get()]).map(Range::single)
+    }
+
     /// The owner's name for people, escaped.
     pub fn shown(&self) -> String {
         crate::text::escape(&self.label)

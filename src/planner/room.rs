@@ -3,11 +3,34 @@
 use super::allocate::Allocator;
 use super::request::Want;
 use super::rule::Pool;
-use super::taken::witnesses;
+use super::taken::{Witness, witnesses};
 use crate::error::{Code, Error};
-use crate::policy::CEILING;
+use crate::policy::{CEILING, Policy};
 use crate::range::{Count, Kind, Range};
+use crate::snapshot::Snapshot;
 use crate::text::thousands;
+
+/// How many of those who fill a pool are named.
+const SHOWN: usize = 3;
+
+/// What fills a pool before the plan: the same for every user who finds no room.
+pub(super) struct Fillers {
+    /// The largest few, each with its IDs in the pool.
+    largest: Vec<(u64, String)>,
+    all: usize,
+}
+
+impl Fillers {
+    fn of(snapshot: &Snapshot, policy: &Policy, kind: Kind, pool: Range) -> Self {
+        let mut fillers: Vec<(u64, Witness<'_>)> = witnesses(snapshot, policy, kind)
+            .filter_map(|(range, witness)| Some((range.intersection(pool)?.count().get(), witness)))
+            .collect();
+        // Stable: of equal ones the first of the file.
+        fillers.sort_by_key(|(ids, _)| std::cmp::Reverse(*ids));
+        let largest = fillers.iter().take(SHOWN).map(|(ids, by)| (*ids, by.phrase(kind, policy))).collect();
+        Self { largest, all: fillers.len() }
+    }
+}
 
 /// The refusal of first-fit.
 pub(super) fn none(allocator: &Allocator<'_>, want: &Want, kind: Kind, count: Count, pool: &Pool) -> Error {
@@ -15,19 +38,19 @@ pub(super) fn none(allocator: &Allocator<'_>, want: &Want, kind: Kind, count: Co
     let taken = allocator.taken.set(kind);
     let free: u64 = taken.gaps(pool.range).map(|gap| gap.count().get()).sum();
     let largest = taken.gaps(pool.range).map(|gap| gap.count().get()).max().unwrap_or(0);
-    let mut fillers: Vec<(u64, String)> = witnesses(snapshot, policy, kind)
-        .filter_map(|(range, w)| {
-            Some((range.intersection(pool.range)?.count().get(), w.phrase(kind, policy)))
-        })
-        .collect();
-    let given = allocator.taken.given(kind, pool.range);
-    if given > 0 {
-        fillers.push((given, "other users in this plan".to_owned()));
+    let known = allocator.fillers[kind].get_or_init(|| Fillers::of(snapshot, policy, kind, pool.range));
+    let planned = allocator.taken.given_within(kind, pool.range);
+    let mut largest_fillers = known.largest.clone();
+    if planned > 0 {
+        largest_fillers.push((planned, "others in this plan".to_owned()));
+        largest_fillers.sort_by_key(|(ids, _)| std::cmp::Reverse(*ids));
     }
-    fillers.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let more = fillers.len().saturating_sub(3);
-    let mut phrases: Vec<String> =
-        fillers.iter().take(3).map(|(ids, by)| format!("{} by {by}", thousands(*ids))).collect();
+    let more = (known.all + usize::from(planned > 0)).saturating_sub(SHOWN);
+    let mut phrases: Vec<String> = largest_fillers
+        .into_iter()
+        .take(SHOWN)
+        .map(|(ids, by)| format!("{} by {by}", thousands(ids)))
+        .collect();
     if more > 0 {
         phrases.push(format!("{} more", thousands(u64::try_from(more).unwrap_or(0))));
     }

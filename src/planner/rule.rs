@@ -101,6 +101,14 @@ impl Rules {
     }
 }
 
+/// Where a window comes from, for messages.
+pub(super) fn window_place(snapshot: &Snapshot, policy: &Policy, window: &Window) -> String {
+    match window.line {
+        0 => snapshot.login_defs.place("SUB_UID_DETERMINISTIC"),
+        line => policy.place(line),
+    }
+}
+
 fn bad(defs: &LoginDefs, policy: &Policy, why: String) -> Error {
     let file = if policy.path.is_empty() { &defs.path } else { &policy.path };
     Error::new(Code::InvalidPolicy, "there is no usable pool of subordinate IDs")

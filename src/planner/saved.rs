@@ -43,6 +43,7 @@ pub struct SavedFile {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct SavedAssignment {
     kind: Kind,
+    /// For people; what is read is not believed, but taken from the owner's account.
     user: String,
     owner: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,12 +123,12 @@ impl SavedAssignment {
         crate::range::Login::new(&owner)?;
         Some(Assignment {
             kind: self.kind,
-            user: self.user.clone().into_bytes(),
+            user: owner.clone(),
             owner,
             uid: self.uid,
             range,
             action: self.action,
-            reason: crate::text::escape(self.reason.as_bytes()),
+            reason: format!("the plan says: {}", crate::text::escape(self.reason.as_bytes())),
         })
     }
 }

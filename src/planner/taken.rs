@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::request::Owner;
 use super::reserved::reserved;
 use crate::idfile::Claim;
 use crate::policy::{Declared, Policy, Window};
@@ -29,18 +30,18 @@ impl Witness<'_> {
         let file = kind.file();
         match self {
             Self::Line(c) if c.released => {
-                format!("released by {} (/etc/{file} line {})", escape(c.owner), c.line)
+                format!("a range released by {} (/etc/{file} line {})", escape(c.owner), c.line)
             }
             Self::Line(c) => format!("{} (/etc/{file} line {})", escape(c.owner), c.line),
             Self::Account(a) => format!("uid {} of the account {}", a.uid, a.name),
             Self::PrimaryGroup(a) => format!("gid {}, the primary group of {}", a.gid, a.name),
             Self::Group(g) => format!("gid {} of the group {}", g.gid, escape(&g.name)),
             Self::Nameless(id) => format!("{} {id} of an account or group with an odd name", kind.name()),
-            Self::Reserved(who) => format!("reserved for {who}"),
+            Self::Reserved(who) => format!("IDs reserved for {who}"),
             Self::Declared(key, d) => {
                 format!("{key} \"{}\" ({})", escape(d.name.as_bytes()), policy.place(d.line))
             }
-            Self::Ledger(r) => format!("released by {} (subidctl's ledger)", escape(&r.owner)),
+            Self::Ledger(r) => format!("a range released by {} (subidctl's ledger)", escape(&r.owner)),
             Self::Namespace(n) => format!("a running user namespace (pid {})", n.pid),
         }
     }
@@ -157,9 +158,16 @@ impl<'a> Taken<'a> {
         Some(range)
     }
 
-    /// The lowest start that is free in one file.
-    pub(super) fn first_fit(&self, kind: Kind, pool: Range, count: Count, align: u32) -> Option<Range> {
-        let spans: RangeSet = self.windows.iter().map(|(span, _)| *span).collect();
+    /// The lowest start that is free in one file and meets none of the owner's own IDs.
+    pub(super) fn first_fit(
+        &self,
+        kind: Kind,
+        owner: &Owner,
+        pool: Range,
+        count: Count,
+        align: u32,
+    ) -> Option<Range> {
+        let spans: RangeSet = self.windows.iter().map(|(span, _)| *span).chain(owner.own_ids()).collect();
         self.sets[kind].union(&spans).first_fit(pool, count, align)
     }
 
@@ -170,10 +178,10 @@ impl<'a> Taken<'a> {
         self.given.push((kind, range, label));
     }
 
-    /// How many IDs of a range this plan has given already.
-    pub(super) fn given(&self, kind: Kind, within: Range) -> u64 {
-        let mine = self.given.iter().filter(|(k, ..)| *k == kind);
-        mine.filter_map(|(_, range, _)| Some(range.intersection(within)?.count().get())).sum()
+    /// How many IDs of a pool this plan gives.
+    pub(super) fn given_within(&self, kind: Kind, pool: Range) -> u64 {
+        let given = self.given.iter().filter(|(k, _, _)| *k == kind);
+        given.filter_map(|(_, range, _)| range.intersection(pool)).map(|range| range.count().get()).sum()
     }
 
     /// What is taken in one file.

@@ -2,6 +2,7 @@
 
 use super::allocate::Allocator;
 use super::request::Want;
+use super::rule::window_place;
 use crate::error::{Code, Error};
 use crate::policy::Strategy;
 use crate::range::Range;
@@ -43,10 +44,7 @@ impl Allocator<'_> {
                         "add a [[window]] for that uid to the policy".to_owned(),
                     )
                 })?;
-                let place = match window.line {
-                    0 => format!("{} (SUB_UID_DETERMINISTIC)", self.snapshot.login_defs.path),
-                    line => self.policy.place(line),
-                };
+                let place = window_place(self.snapshot, self.policy, window);
                 let reason = format!("window of uids {} ({place})", window.uids);
                 (vec![Target { range, reason }], range.count().get())
             }
@@ -91,11 +89,7 @@ impl Allocator<'_> {
         if let Some(window) = self.taken.window(range) {
             let own = want.owner.uid().and_then(|uid| window.slot(uid.get()));
             if own != Some(range) {
-                let place = if window.line == 0 {
-                    self.snapshot.login_defs.path.clone()
-                } else {
-                    self.policy.place(window.line)
-                };
+                let place = window_place(self.snapshot, self.policy, window);
                 return Err(Error::new(Code::RangeTaken, format!("{range} cannot be given to {who}"))
                     .why(format!("it lies in the window of uids {} ({place})", window.uids))
                     .fix("choose a range outside all windows"));

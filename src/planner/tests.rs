@@ -8,7 +8,7 @@ use crate::policy::parse;
 use crate::range::{Count, Gid, Login};
 use crate::snapshot::{Account, Accounts, IdFile, LiveExtent, Released, Source};
 
-fn account(name: &str, uid: u32) -> Account {
+pub(super) fn account(name: &str, uid: u32) -> Account {
     Account {
         name: Login::new(name.as_bytes()).unwrap(),
         uid: Uid::new(uid),
@@ -19,12 +19,12 @@ fn account(name: &str, uid: u32) -> Account {
     }
 }
 
-fn file(text: &[u8]) -> IdFile {
+pub(super) fn file(text: &[u8]) -> IdFile {
     let document = Document::new(text.to_vec());
     IdFile { digest: Some(document.digest()), document: Some(document) }
 }
 
-fn snapshot(subuid: &str, subgid: &str) -> Snapshot {
+pub(super) fn snapshot(subuid: &str, subgid: &str) -> Snapshot {
     let users =
         ["root", "bob", "alice", "carol", "lena"].into_iter().zip([0, 1000, 1001, 1002, 1_200_001_007]);
     Snapshot {
@@ -34,31 +34,31 @@ fn snapshot(subuid: &str, subgid: &str) -> Snapshot {
     }
 }
 
-fn want(snapshot: &Snapshot, name: &str) -> Want {
+pub(super) fn want(snapshot: &Snapshot, name: &str) -> Want {
     let owner = Owner::account(snapshot.accounts.by_name(name.as_bytes()).unwrap().clone());
     Want { owner, count: None, range: None }
 }
 
-fn ask(snapshot: &Snapshot, names: &[&str]) -> Request {
+pub(super) fn ask(snapshot: &Snapshot, names: &[&str]) -> Request {
     Request { wants: names.iter().map(|name| want(snapshot, name)).collect(), ..Request::default() }
 }
 
-fn run(snapshot: &Snapshot, policy: &str, request: &Request) -> Plan {
+pub(super) fn run(snapshot: &Snapshot, policy: &str, request: &Request) -> Plan {
     plan(snapshot, &parse("/policy", policy.as_bytes()).unwrap(), request).unwrap()
 }
 
-fn after(plan: &Plan) -> (String, String) {
+pub(super) fn after(plan: &Plan) -> (String, String) {
     let text = |kind| String::from_utf8(plan.files[kind].after.as_bytes().to_vec()).unwrap();
     (text(Kind::Uid), text(Kind::Gid))
 }
 
-fn refusal(plan: &Plan) -> (&str, u8, String) {
+pub(super) fn refusal(plan: &Plan) -> (&str, u8, String) {
     let refusal = plan.refusals.first().unwrap();
     let error = &refusal.error;
     (refusal.code, error.code.exit(), format!("{} | {} | {}", error.what, error.why, error.fix))
 }
 
-const BOB: &str = "bob:100000:65536\n";
+pub(super) const BOB: &str = "bob:100000:65536\n";
 
 #[test]
 fn the_first_start_free_in_both_files_wins() {
@@ -223,6 +223,15 @@ fn reclaiming_needs_the_same_name_and_uid() {
             assert_eq!(refusal(&plan).1, 6);
         }
     }
+}
+
+#[test]
+fn no_room_counts_what_the_same_plan_gives() {
+    let s = snapshot("carol:100000:20\n", "carol:100000:20\n");
+    let plan = run(&s, "min = 100000\nmax = 100199\ncount = 100\n", &ask(&s, &["alice", "bob"]));
+    let (_, exit, text) = refusal(&plan);
+    assert_eq!(exit, 7);
+    assert!(text.contains("100 by others in this plan, 20 by carol (/etc/subuid line 1); 80 IDs"), "{text}");
 }
 
 #[test]

@@ -65,6 +65,12 @@ pub(super) fn consistent(policy: &Policy) -> Result<()> {
         }
         _ => {}
     }
+    if let Some(map) = policy.map_path.as_ref().filter(|map| !map.value.starts_with('/')) {
+        return Err(bad(
+            map.line,
+            "map must be an absolute path: the working folder decides nothing".to_owned(),
+        ));
+    }
     let missing = match policy.strategy {
         Some(Strategy::Windows) if policy.windows.is_empty() => {
             Some("strategy \"windows\" needs at least one [[window]]")
@@ -120,6 +126,21 @@ mod tests {
         assert!(why("strategy = \"best-fit\"\n").contains("\"first-fit\" or"));
         assert!(why("count = \n").contains("line 1"));
         assert!(why("[[window]]\nuids = \"5\"\nstart = 100000\ncount = 1\n").contains("FIRST-LAST"));
+    }
+
+    #[test]
+    fn every_error_has_a_remedy_and_no_raw_byte() {
+        for text in ["count = 0\n", "strategy = \"map\"\n", "count = \n", "owner = \"gid\"\n"] {
+            assert!(!parse("/p", text.as_bytes()).unwrap_err().fix.is_empty(), "{text}");
+        }
+        let text = why("reserve = [{ name = \"\\u001b[31m\", first = 2, last = 1 }]\n");
+        assert!(text.contains("last of ") && !text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn a_map_does_not_depend_on_the_working_folder() {
+        assert!(why("count = 1\nmap = \"map\"\n").contains("line 2"));
+        assert!(parse("/p", b"map = \"/etc/subidctl/map\"\n").is_ok());
     }
 
     #[test]

@@ -12,13 +12,20 @@ use crate::range::{Count, Range};
 /// # Errors
 /// `invalid-policy`, with the line (and the other line, where two contradict each other).
 pub fn parse(path: &str, bytes: &[u8]) -> Result<Policy> {
+    read(path, bytes).map_err(|error| {
+        let known = !error.fix.is_empty();
+        if known { error } else { error.fix("correct the policy: it counts as a whole or not at all") }
+    })
+}
+
+fn read(path: &str, bytes: &[u8]) -> Result<Policy> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Error::new(Code::InvalidPolicy, format!("the policy {path} cannot be used"))
             .why("it is not UTF-8 text")
     })?;
     let text = Text { path, text };
     let document = DeTable::parse(text.text).map_err(|e| {
-        let first = e.message().lines().next().unwrap_or_default().to_owned();
+        let first = crate::text::escape(e.message().lines().next().unwrap_or_default().as_bytes());
         text.error(e.span().map_or(0, |span| span.start), first)
     })?;
     let mut top = Table::new(text, "", document.into_inner());
@@ -107,7 +114,10 @@ fn declared(table: &mut Table<'_>, key: &'static str, text: Text<'_>) -> Result<
         };
         let ends = u32::try_from(first.value).ok().zip(u32::try_from(last.value).ok());
         let range = ends.and_then(|(first, last)| Range::between(first, last));
-        let range = range.ok_or_else(|| text.error(offset, format!("last of {name} lies before first")))?;
+        let range = range.ok_or_else(|| {
+            let name = crate::text::escape(name.as_bytes());
+            text.error(offset, format!("last of {name} lies before first"))
+        })?;
         all.push(Declared { name, range, line: text.line(offset) });
     }
     Ok(all)

@@ -231,3 +231,16 @@ fn pwd_lock_held_by_another_is_busy() {
     sandbox.run("subidctl apply --yes --lock-timeout 1 alice").exits(5).says(".pwd.lock");
     assert_eq!(sandbox.id_files(), before);
 }
+
+#[test]
+fn a_reader_who_left_does_not_change_how_a_commit_ended() {
+    needs!("unshare", "nsenter");
+    let sandbox = alice_and_bob();
+    // The diff is shown before, the document after: only the first stops a change.
+    let text = sandbox.run("subidctl apply --yes alice >/dev/full").exits(1);
+    text.says("nothing was changed");
+    assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\n");
+    let document = sandbox.run("subidctl apply --yes --json alice >/dev/full").ok();
+    document.says("the change is made").never_says("nothing was changed");
+    assert_eq!(sandbox.id_text(), [BOTH, BOTH]);
+}

@@ -1,5 +1,6 @@
 //! Killed at any call that changes a file: both files become old, or both become new.
 
+use super::alice_and_bob;
 use crate::harness::{Sandbox, needs, size};
 
 const OLD: &str = "# by hand\nbob:100000:65536\n";
@@ -104,4 +105,23 @@ fn useradd_between_crash_and_recovery_keeps_its_lines() {
         }
     }
     assert!(halves > 0, "no kill came between the two renames");
+}
+
+#[test]
+fn a_damaged_journal_or_ledger_has_a_way_out() {
+    needs!("unshare", "nsenter");
+    let sandbox = alice_and_bob();
+    sandbox.run("subidctl apply --yes alice").ok();
+    sandbox.run("printf '{' > /etc/.subidctl.journal; chmod 600 /etc/.subidctl.journal").ok();
+    sandbox.run("subidctl list").ok().says("alice").says("sudo subidctl recover");
+    let error = sandbox.run("subidctl recover --yes --json").exits(1);
+    assert_eq!(error.json()["code"], "recovery-conflict", "{error}");
+    assert!(!sandbox.names("/etc").iter().any(|name| name == ".subidctl.journal"));
+    sandbox.run("subidctl recover --yes").ok().says("No change is unfinished");
+
+    sandbox.write("/var/lib/subidctl/ledger.json", "{");
+    let fix = "sudo mv /var/lib/subidctl/ledger.json /var/lib/subidctl/ledger.json.damaged";
+    sandbox.run("subidctl plan alice").exits(1).says(fix);
+    sandbox.run(fix.trim_start_matches("sudo ")).ok();
+    sandbox.run("subidctl apply --yes alice").ok();
 }

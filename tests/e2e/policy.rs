@@ -134,3 +134,14 @@ fn login_defs_deterministic_is_one_window() {
     let line = format!("alice:{}:65536\n", 200_000 + 3 * 65536);
     assert_eq!(sandbox.id_text(), [line.clone(), line]);
 }
+
+#[test]
+fn a_policy_whose_users_are_nobody_here_is_in_order() {
+    needs!("unshare", "nsenter");
+    let policy = "[users]\nnames = [\"alice\"]\nexclude = [\"alice\"]\n";
+    let sandbox = Sandbox::new().user("alice", 1001).file("/etc/subidctl/policy.toml", policy).start();
+    sandbox.run("subidctl plan --exit-code").ok().says("Nobody is selected");
+    assert_eq!(sandbox.run("subidctl apply --yes --json").ok().json()["changed"], false);
+    // Who names users means somebody.
+    sandbox.run("printf '# nobody\\n' | subidctl plan --from -").exits(2);
+}

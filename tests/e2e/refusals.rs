@@ -81,6 +81,18 @@ fn a_kept_range_that_meets_another_is_a_finding() {
 }
 
 #[test]
+fn nobody_is_named_with_two_ranges() {
+    needs!("unshare", "nsenter");
+    let sandbox = alice_and_bob();
+    sandbox.write("/root/list", "alice:300000:65536\nalice:400000:65536\n");
+    refused(&sandbox, "subidctl apply --yes --from /root/list", 2, "usage");
+    refused(&sandbox, "subidctl apply --yes --from /root/list +1001", 2, "usage");
+    sandbox.write("/root/list", "alice:300000:65536\n+1001\nalice\n");
+    sandbox.run("subidctl apply --yes --from /root/list").ok();
+    assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\nalice:300000:65536\n");
+}
+
+#[test]
 fn only_root_applies() {
     needs!("unshare", "nsenter", "su");
     let sandbox = alice_and_bob();
