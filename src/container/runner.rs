@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::waitpid;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::Spec;
@@ -26,6 +26,9 @@ const MOST_EVENTS: usize = 64;
 
 /// How much longer than a helper's deadline the whole may take.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How often is looked for the end of a process that was killed.
+const REAP: Duration = Duration::from_millis(2);
 
 /// CMD without a limit: a year.
 const FOREVER: Duration = Duration::from_secs(365 * 86400);
@@ -191,7 +194,16 @@ impl Drop for Worker {
             let _ = killpg(self.pid, Signal::SIGKILL);
         }
         let _ = kill(self.pid, Signal::SIGKILL);
-        while waitpid(self.pid, None) == Err(Errno::EINTR) {}
+        // A process of the user's that traces the worker hides its end from us for as long as it likes; init
+        // reaps it after us.
+        let deadline = Instant::now() + GRACE;
+        while matches!(
+            waitpid(self.pid, Some(WaitPidFlag::WNOHANG)),
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)
+        ) && Instant::now() < deadline
+        {
+            std::thread::sleep(REAP);
+        }
     }
 }
 
