@@ -11,7 +11,7 @@ use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::planner::Owner;
-use crate::proof::{Place, Proof};
+use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range};
 use crate::report::proof::{json, text};
 use crate::snapshot::{Account, Snapshot};
@@ -92,7 +92,6 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
         command_timeout: args.timeout,
         command,
         timeout: args.timeout.unwrap_or(CHECKS),
-        place: Place::Host,
         helpers,
     };
     if !stdout_to_stderr {

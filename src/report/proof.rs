@@ -24,8 +24,15 @@ pub fn text(proof: &Proof) -> String {
     if let Some(seen) = &proof.identity {
         let root = if seen.inside_uid == 0 { " (root)" } else { "" };
         let _ = writeln!(out, "inside : pid {}  uid {}{root}", seen.inside_pid, seen.inside_uid);
-        let user = if seen.host_uid == proof.uid { format!(" ({})", proof.user) } else { String::new() };
-        let _ = writeln!(out, "host   : pid {}  uid {}{user}", seen.host_pid, seen.host_uid);
+        let user = |uid: u32| if uid == proof.uid { format!(" ({})", proof.user) } else { String::new() };
+        let whose = match seen.world_uid {
+            Some(uid) => {
+                let _ = writeln!(out, "world  :        uid {uid}{}", user(uid));
+                " (nobody)".to_owned()
+            }
+            None => user(seen.host_uid),
+        };
+        let _ = writeln!(out, "host   : pid {}  uid {}{whose}", seen.host_pid, seen.host_uid);
     }
     for probe in &proof.probes {
         let status = match probe.status {
@@ -76,6 +83,7 @@ pub fn json(proof: &Proof) -> Value {
         json!({
             "inside": {"pid": seen.inside_pid, "uid": seen.inside_uid},
             "host": {"pid": seen.host_pid, "uid": seen.host_uid},
+            "world": seen.world_uid.map(|uid| json!({"uid": uid})),
         })
     });
     json!({
@@ -117,7 +125,7 @@ mod tests {
             maps: maps.clone(),
             inside: maps.clone(),
             expected: maps,
-            identity: Some(Identity { inside_pid: 1, inside_uid: 0, host_pid: 48213, host_uid: 1000 }),
+            identity: Some(Identity { inside_pid: 1, inside_uid: 0, host_pid: 48213, host_uid: 1000, world_uid: None }),
             probes: vec![Probe {
                 id: "file-own".to_owned(),
                 status: ProbeStatus::Ok,
