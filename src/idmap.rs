@@ -165,7 +165,11 @@ mod tests {
         assert_eq!(packed(&all, 1), None);
         assert_eq!(packed(&all, 0).unwrap()[0].count, u64::from(u32::MAX), "-1 is no ID");
         let odd = |n: u32| (0..n).map(|i| Range::single(i * 2)).collect::<RangeSet>();
-        assert!(fits(&packed(&odd(200), 1 << 31).unwrap()), "{}", text_len(&packed(&odd(200), 1 << 31).unwrap()));
+        assert!(
+            fits(&packed(&odd(200), 1 << 31).unwrap()),
+            "{}",
+            text_len(&packed(&odd(200), 1 << 31).unwrap())
+        );
         assert!(!fits(&packed(&odd(340), 1 << 31).unwrap()), "longer than a page");
         assert!(!fits(&packed(&odd(341), 0).unwrap()) && !fits(&[]));
     }

@@ -175,8 +175,10 @@ impl Seen {
             let outside = Range::new(SubId::new(e.outside), Count::new(e.count)?)?;
             Some(Extent { outside: idmap::inside(&world[kind], outside)?, ..*e })
         };
-        PerKind::try_from_fn(|kind| maps[kind].iter().map(|e| extent(kind, e)).collect::<Option<_>>().ok_or(()))
-            .ok()
+        PerKind::try_from_fn(|kind| {
+            maps[kind].iter().map(|e| extent(kind, e)).collect::<Option<_>>().ok_or(())
+        })
+        .ok()
     }
 
     /// The host's view of a file that the container gave to mapped IDs.

@@ -124,8 +124,7 @@ pub(super) struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy, windows: &'a [Window]) -> Self {
-        let sets: PerKind<RangeSet> =
-            PerKind::from_fn(|kind| taken(snapshot, policy, kind));
+        let sets: PerKind<RangeSet> = PerKind::from_fn(|kind| taken(snapshot, policy, kind));
         let windows: Vec<(Range, &Window)> = windows.iter().filter_map(|w| Some((w.span()?, w))).collect();
         let joint =
             sets.uid.iter().chain(sets.gid.iter()).chain(windows.iter().map(|(span, _)| *span)).collect();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::idmap::Extent;
 use crate::proof::{Place, ProbeStatus, Proof};
 use crate::range::Kind;
+use crate::text::thousands;
 
 /// The text of `verify`. Ends in a newline.
 pub fn text(proof: &Proof) -> String {
@@ -54,6 +55,46 @@ pub fn text(proof: &Proof) -> String {
     };
     let verdict = if proof.ok { "works" } else { "does not work" };
     let _ = writeln!(out, "A rootless container of {} (uid {}) {verdict}{place}.", proof.user, proof.uid);
+    out
+}
+
+/// What a world cannot show, in one line.
+const LIMITS: &str = "A world has copies of the helpers: their mode and a nosuid mount show only in a container on the host.\n";
+
+/// The text of several containers of one place, of `all` users. Ends in a newline; empty without any.
+pub fn several(proofs: &[Proof], all: usize) -> String {
+    let Some(first) = proofs.first() else { return String::new() };
+    let world = first.place == Place::World;
+    let mut out = format!(
+        "\nProof {}:\n",
+        if world {
+            "on the planned files, in a world of IDs that nobody has"
+        } else {
+            "on the host, as the real user"
+        }
+    );
+    if let ([proof], 1) = (proofs, all) {
+        out.push_str(&text(proof));
+    } else {
+        for proof in proofs {
+            if proof.ok {
+                let ids: u64 = proof.expected.uid.iter().skip(1).map(|e| e.count).sum();
+                let _ = writeln!(
+                    out,
+                    "ok     {} (uid {}): {} IDs mapped as expected",
+                    proof.user, proof.uid, ids
+                );
+            } else {
+                out.push_str(&text(proof));
+            }
+        }
+        let count = |n: usize| thousands(u64::try_from(n).unwrap_or(u64::MAX));
+        let good = proofs.iter().filter(|proof| proof.ok).count();
+        let _ = writeln!(out, "proved {} of {}", count(good), count(all));
+    }
+    if world {
+        out.push_str(LIMITS);
+    }
     out
 }
 
@@ -125,7 +166,13 @@ mod tests {
             maps: maps.clone(),
             inside: maps.clone(),
             expected: maps,
-            identity: Some(Identity { inside_pid: 1, inside_uid: 0, host_pid: 48213, host_uid: 1000, world_uid: None }),
+            identity: Some(Identity {
+                inside_pid: 1,
+                inside_uid: 0,
+                host_pid: 48213,
+                host_uid: 1000,
+                world_uid: None,
+            }),
             probes: vec![Probe {
                 id: "file-own".to_owned(),
                 status: ProbeStatus::Ok,

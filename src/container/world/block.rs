@@ -33,7 +33,9 @@ pub(super) fn choose(
     let at = |start: u32| Range::new(SubId::new(start), count);
     let free = |range: &Range| taken.first_overlap(*range).is_none();
     let refuse = |why: String, fix: &str| {
-        Error::new(Code::WorldUnavailable, "no world can be made to try the planned files in").why(why).fix(fix)
+        Error::new(Code::WorldUnavailable, "no world can be made to try the planned files in")
+            .why(why)
+            .fix(fix)
     };
     if let Some(set) = policy.world_block {
         return at(set.value).filter(free).ok_or_else(|| {
@@ -106,7 +108,10 @@ mod tests {
         let none = RangeSet::default();
         let first = |random| choose(&none, &ids(10), &Policy::default(), random).unwrap().first();
         assert_eq!((first(0), first(1), first(STARTS)), (FIRST, FIRST + STEP, FIRST));
-        assert_eq!(choose(&none, &ids(MOST + 1), &Policy::default(), 0).unwrap_err().code, Code::WorldMapTooLong);
+        assert_eq!(
+            choose(&none, &ids(MOST + 1), &Policy::default(), 0).unwrap_err().code,
+            Code::WorldMapTooLong
+        );
         let all: RangeSet = Range::between(0, u32::MAX).into_iter().collect();
         assert_eq!(choose(&all, &ids(1), &Policy::default(), 0).unwrap_err().code, Code::WorldUnavailable);
     }

@@ -65,13 +65,14 @@ fn keep_only(channel: &Channel) -> nix::Result<Channel> {
     set_dumpable(false)?;
     setsid()?;
     sys::ignore(Signal::SIGCHLD)?;
-    let nowhere = File::options().read(true).write(true).open("/dev/null").map_err(|e| errno(&e))?;
-    let (nowhere, channel) = (sys::dup_from(nowhere.as_fd(), 4)?, sys::dup_from(channel.as_fd(), 4)?);
-    for fd in 0..3 {
-        std::mem::forget(sys::install_fd(nowhere.as_fd(), fd, false)?);
-    }
-    let channel = sys::install_fd(channel.as_fd(), 3, true)?;
-    std::mem::forget(nowhere);
+    let channel = {
+        let nowhere = File::options().read(true).write(true).open("/dev/null").map_err(|e| errno(&e))?;
+        let (nowhere, channel) = (sys::dup_from(nowhere.as_fd(), 4)?, sys::dup_from(channel.as_fd(), 4)?);
+        for fd in 0..3 {
+            std::mem::forget(sys::install_fd(nowhere.as_fd(), fd, false)?);
+        }
+        sys::install_fd(channel.as_fd(), 3, true)?
+    };
     sys::close_from(4);
     Ok(Channel::from_fd(channel))
 }

@@ -105,9 +105,8 @@ impl World {
 
     fn open(init: Init, maps: PerKind<Vec<Extent>>) -> nix::Result<Self> {
         let read = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        let namespace = |pid: &str, name: &str| {
-            open(format!("/proc/{pid}/ns/{name}").as_str(), read, Mode::empty())
-        };
+        let namespace =
+            |pid: &str, name: &str| open(format!("/proc/{pid}/ns/{name}").as_str(), read, Mode::empty());
         let pid = init.pid.to_string();
         let namespaces = NAMESPACES.iter().map(|(name, flag)| Ok((namespace(&pid, name)?, *flag)));
         let namespaces = namespaces.collect::<nix::Result<_>>()?;
@@ -144,7 +143,8 @@ impl World {
     /// `system` where the process could not be started or did not end by itself.
     pub fn run(&self, job: impl FnOnce() -> i32) -> Result<i32> {
         let failed = runner::system("run a process in the world");
-        let child = self.spawn(|| if self.enter().is_ok() && init::become_root().is_ok() { job() } else { 125 });
+        let child =
+            self.spawn(|| if self.enter().is_ok() && init::become_root().is_ok() { job() } else { 125 });
         let child = child.map_err(&failed)?;
         match sys::retry(|| waitpid(child, None)).map_err(&failed)? {
             WaitStatus::Exited(_, code) => Ok(code),
@@ -218,9 +218,7 @@ impl Init {
         self.channel.send(&Word::Mapped, &[]).map_err(&talk)?;
         match self.channel.receive::<Word>().map_err(&talk)?.map(|incoming| incoming.message) {
             Some(Word::Ready) => Ok(()),
-            Some(Word::Failed { doing, errno }) => {
-                Err(unavailable(&doing)(Errno::from_raw(errno)))
-            }
+            Some(Word::Failed { doing, errno }) => Err(unavailable(&doing)(Errno::from_raw(errno))),
             _ => Err(talk(Errno::ECONNRESET)),
         }
     }
@@ -282,6 +280,8 @@ fn unavailable(doing: &str) -> impl Fn(Errno) -> Error {
     move |errno| {
         Error::new(Code::WorldUnavailable, "no world can be made to try the planned files in")
             .why(format!("cannot {doing}: {}", errno.desc()))
-            .fix("run it on the host itself, not in a container or chroot; without --verify it needs no world")
+            .fix(
+                "run it on the host itself, not in a container or chroot; without --verify it needs no world",
+            )
     }
 }

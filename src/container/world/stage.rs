@@ -7,8 +7,7 @@ use crate::range::{Kind, PerKind, Range, RangeSet};
 use crate::snapshot::Account;
 
 /// What the loader reads, so that helpers find their libraries as on the host (glibc's and musl's).
-const LOADER: [&str; 4] =
-    ["ld.so.cache", "ld.so.preload", "ld-musl-x86_64.path", "ld-musl-aarch64.path"];
+const LOADER: [&str; 4] = ["ld.so.cache", "ld.so.preload", "ld-musl-x86_64.path", "ld-musl-aarch64.path"];
 
 /// The files of a world's /etc and the IDs that it has.
 #[derive(Debug, Default)]
