@@ -72,7 +72,8 @@ pub fn packed(ids: &RangeSet, block: u32) -> Option<Vec<Extent>> {
         map.push(Extent { inside: range.first(), outside: u32::try_from(place).ok()?, count });
         place = place.checked_add(count)?;
     }
-    (place <= u64::from(u32::MAX)).then_some(map)
+    // One past the last place, which must not be -1 either.
+    u32::try_from(place).is_ok().then_some(map)
 }
 
 /// Whether the kernel takes a map of this length.

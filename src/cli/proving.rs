@@ -14,7 +14,7 @@ use crate::planner::{Holders, Owner, Plan, sample};
 use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range};
 use crate::report::proof as report;
-use crate::snapshot::Account;
+use crate::snapshot::{Account, Machine};
 use crate::text::shell_word;
 
 /// How long the checks of one container may take where nobody says.
@@ -74,7 +74,15 @@ impl People {
             }
         }
         let world = World::make(&context.snapshot, &context.policy, &stage, &helpers)?;
-        self.chosen.iter().map(|person| world.prove(&spec(person, Helpers::default()), &machine)).collect()
+        self.there(&world, &machine)
+    }
+
+    /// Runs their containers in a world that is there.
+    ///
+    /// # Errors
+    /// As [`container::run`].
+    pub(super) fn there(&self, world: &World, machine: &Machine) -> Result<Vec<Proof>> {
+        self.chosen.iter().map(|person| world.prove(&spec(person, Helpers::default()), machine)).collect()
     }
 
     /// Runs the same containers as the real users.
@@ -93,6 +101,16 @@ impl People {
     pub(super) fn show(&self, proofs: &[Proof], output: Output) -> Result<()> {
         output.text(&report::several(proofs, self.all))
     }
+}
+
+/// Worlds are root's to make.
+pub(super) fn need_root() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::new(Code::NotRoot, "only root can try something in a world")
+        .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
+        .fix("run it with sudo"))
 }
 
 /// A container of checks alone.

@@ -7,7 +7,7 @@ use super::args::{Global, Verify as Args};
 use super::facts::Context;
 use super::output::Output;
 use super::plan::committed;
-use super::proving::{CHECKS, People, failure, with_proofs};
+use super::proving::{CHECKS, People, failure, need_root, with_proofs};
 use super::select::bytes;
 use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
@@ -54,7 +54,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 
 /// Tries a saved plan, which is checked as `apply --plan` does before any container is made.
 fn of_plan(global: &Global, path: &Path, most: usize, output: Output) -> Result<u8> {
-    super::state::need_root(global)?;
+    need_root()?;
     let mut context = Context::load(global)?;
     context.refuse_directory()?;
     let plan = super::saved::load(&mut context, path)?;

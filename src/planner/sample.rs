@@ -5,15 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use crate::idfile::Document;
 use crate::range::{Kind, PerKind, Range};
 
+/// The lines of each owner of a file: number and range.
+type Lines<'a> = HashMap<&'a [u8], Vec<(usize, Range)>>;
+
 /// The ranges of every owner of both files, found with one pass over each.
 #[derive(Debug)]
-pub struct Holders<'a>(PerKind<HashMap<&'a [u8], Vec<(usize, Range)>>>);
+pub struct Holders<'a>(PerKind<Lines<'a>>);
 
 impl<'a> Holders<'a> {
     /// Indexes the lines that are not released; of a line that readers take in several ways the first.
     pub fn new(files: PerKind<&'a Document>) -> Self {
         Self(PerKind::from_fn(|kind| {
-            let mut all: HashMap<&[u8], Vec<(usize, Range)>> = HashMap::new();
+            let mut all: Lines<'a> = HashMap::new();
             for claim in files[kind].claims().filter(|claim| !claim.released) {
                 let lines = all.entry(claim.owner).or_default();
                 if lines.last().is_none_or(|(line, _)| *line != claim.line) {
