@@ -55,6 +55,8 @@ pub enum Code {
     ProofFailed,
     /// No world of unused IDs can be made on this host.
     WorldUnavailable,
+    /// The IDs of the users to be proven do not fit one map.
+    WorldMapTooLong,
     /// Another program holds the locks.
     Busy,
     /// The files, or what the plan was made from, changed since.
@@ -99,7 +101,7 @@ impl Code {
             | Self::RecoveryConflict
             | Self::StdoutClosed
             | Self::System => 1,
-            Self::Finding | Self::ProofFailed | Self::WorldUnavailable => 4,
+            Self::Finding | Self::ProofFailed | Self::WorldUnavailable | Self::WorldMapTooLong => 4,
             Self::Busy => 5,
             Self::Stale | Self::RangeTaken | Self::OtherHost => 6,
             Self::NoRoom => 7,
@@ -137,6 +139,7 @@ impl Code {
             Self::Finding => "finding",
             Self::ProofFailed => "proof-failed",
             Self::WorldUnavailable => "world-unavailable",
+            Self::WorldMapTooLong => "world-map-too-long",
             Self::Busy => "busy",
             Self::Stale => "stale",
             Self::RangeTaken => "range-taken",

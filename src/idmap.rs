@@ -1,6 +1,6 @@
 //! Extents of `uid_map` and `gid_map`: what podman asks for, and how long the kernel lets a map be.
 
-use crate::range::Range;
+use crate::range::{Count, LAST_USABLE, Range, RangeSet, SubId};
 
 /// The kernel takes at most this many extents (`user_namespaces(7)`, since Linux 4.15).
 pub const MAX_EXTENTS: usize = 340;
@@ -52,6 +52,40 @@ pub fn outside(map: &[Extent], id: u32) -> Option<u32> {
     extent.outside.checked_add(id.checked_sub(extent.inside)?)
 }
 
+/// The ID inside of the first ID of a range of the parent namespace; `None` unless one extent holds all of it.
+pub fn inside(map: &[Extent], outside: Range) -> Option<u32> {
+    let extent = map.iter().find(|e| {
+        let all = Count::new(e.count).and_then(|count| Range::new(SubId::new(e.outside), count));
+        all.is_some_and(|all| all.covers(outside))
+    })?;
+    extent.inside.checked_add(outside.first().checked_sub(extent.outside)?)
+}
+
+/// A map that gives each of these IDs a place: the same numbers inside, packed outside into the IDs from
+/// `block` on, piece by piece. `None` where the block would end beyond the last ID.
+pub fn packed(ids: &RangeSet, block: u32) -> Option<Vec<Extent>> {
+    let mut place = u64::from(block);
+    let mut map = Vec::new();
+    for range in ids.iter() {
+        let Some(range) = range.intersection(Range::between(0, LAST_USABLE)?) else { continue };
+        let count = range.count().get();
+        map.push(Extent { inside: range.first(), outside: u32::try_from(place).ok()?, count });
+        place = place.checked_add(count)?;
+    }
+    // One past the last place, which must not be -1 either.
+    u32::try_from(place).is_ok().then_some(map)
+}
+
+/// Whether the kernel takes a map of this length.
+pub fn fits(map: &[Extent]) -> bool {
+    !map.is_empty() && map.len() <= MAX_EXTENTS && text_len(map) < PAGE
+}
+
+/// The map as it is written: `inside outside count` a line.
+pub fn text(map: &[Extent]) -> String {
+    map.iter().map(|e| format!("{} {} {}\n", e.inside, e.outside, e.count)).collect()
+}
+
 /// Reads `/proc/PID/uid_map`; `None` where it is not three numbers a line.
 pub fn parse(text: &str) -> Option<Vec<Extent>> {
     text.lines()
@@ -69,12 +103,13 @@ pub fn parse(text: &str) -> Option<Vec<Extent>> {
 
 /// How many bytes the map takes as newuidmap writes it: `inside outside count\n`.
 pub fn text_len(map: &[Extent]) -> usize {
-    map.iter().map(|e| format!("{} {} {}\n", e.inside, e.outside, e.count).len()).sum()
+    text(map).len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn podman_asks_for_own_id_then_all_ranges() {
@@ -95,5 +130,48 @@ mod tests {
         assert_eq!(parse(text).unwrap().len(), 2);
         assert_eq!(parse("0 1001\n"), None);
         assert_eq!(text_len(&parse(text).unwrap()), "0 1001 1\n1 165536 65536\n".len());
+    }
+
+    proptest! {
+        #[test]
+        fn a_packed_map_has_a_place_for_every_id_and_none_twice(
+            ranges in prop::collection::vec((0u32..5000, 0u32..70), 1..12)
+        ) {
+            let ids: RangeSet =
+                ranges.iter().map(|(first, n)| Range::between(*first, first + n).unwrap()).collect();
+            let map = packed(&ids, 1 << 31).unwrap();
+            let mut places = Vec::new();
+            for id in 0..5200 {
+                let place = outside(&map, id);
+                prop_assert_eq!(place.is_some(), ids.contains(id));
+                if let Some(place) = place {
+                    prop_assert_eq!(inside(&map, Range::single(place)), Some(id));
+                    places.push(place);
+                }
+            }
+            // One after the other from the start of the block.
+            let all: Vec<u32> = (1 << 31..).take(places.len()).collect();
+            prop_assert_eq!(places, all);
+            // A range that was asked for is never cut: newuidmap maps it as one extent.
+            for (first, n) in ranges {
+                let place = outside(&map, first).unwrap();
+                prop_assert_eq!(inside(&map, Range::between(place, place + n).unwrap()), Some(first));
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_has_bounds() {
+        let all: RangeSet = [Range::between(0, u32::MAX).unwrap()].into_iter().collect();
+        assert_eq!(packed(&all, 1), None);
+        assert_eq!(packed(&all, 0).unwrap()[0].count, u64::from(u32::MAX), "-1 is no ID");
+        let odd = |n: u32| (0..n).map(|i| Range::single(i * 2)).collect::<RangeSet>();
+        assert!(
+            fits(&packed(&odd(200), 1 << 31).unwrap()),
+            "{}",
+            text_len(&packed(&odd(200), 1 << 31).unwrap())
+        );
+        assert!(!fits(&packed(&odd(340), 1 << 31).unwrap()), "longer than a page");
+        assert!(!fits(&packed(&odd(341), 0).unwrap()) && !fits(&[]));
     }
 }

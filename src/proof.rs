@@ -49,8 +49,10 @@ pub struct Identity {
     pub inside_uid: u32,
     /// Its pid on the host.
     pub host_pid: i32,
-    /// Its uid on the host: the user's.
+    /// Its uid on the host: the user's, or in a world nobody's.
     pub host_uid: u32,
+    /// In a world: that uid as the world numbers it, the user's.
+    pub world_uid: Option<u32>,
 }
 
 /// One thing that was tried.

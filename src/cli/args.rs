@@ -65,6 +65,10 @@ pub(super) enum Command {
     Who(Who),
     /// Start a container as the user and print its uid_map and gid_map
     Verify(Verify),
+    /// Check this host, give users their ranges, and prove by containers that they work
+    Setup(Setup),
+    /// Tell the whole story on made-up users, in a world of its own
+    Demo,
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
     /// Print a completion script for a shell
@@ -128,6 +132,22 @@ pub(super) struct Apply {
     /// Apply a saved plan, unchanged or not at all; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "all", "group", "from", "count", "range", "replace", "reclaim", "allow_unknown_owner", "keep_going"])]
     pub(super) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) how: How,
+    /// Start containers: before the change on the planned files, after it on the host
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// Of many users start the containers of N
+    #[arg(long, value_name = "N", default_value_t = SAMPLE, requires = "verify")]
+    pub(super) sample: usize,
+}
+
+/// How many users' containers are started where nobody says.
+pub(super) const SAMPLE: usize = 20;
+
+/// How a change is made.
+#[derive(Debug, Clone, Args)]
+pub(super) struct How {
     /// Show the plan and change nothing
     #[arg(short = 'n', long)]
     pub(super) dry_run: bool,
@@ -157,10 +177,25 @@ pub(super) struct Who {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(super) struct Setup {
+    /// Names, or uids where no account has that name; +1001 is always a uid
+    #[arg(value_name = "USER", required = true)]
+    pub(super) users: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(super) struct Verify {
     /// Whose container; without it the caller's
     #[arg(value_name = "USER")]
     pub(super) user: Option<OsString>,
+    /// Try a saved plan: containers of its users, in a world of IDs that nobody has
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "command", "timeout"])]
+    pub(super) plan: Option<PathBuf>,
+    /// Of many users of a plan start the containers of N
+    #[arg(long, value_name = "N", default_value_t = SAMPLE, requires = "plan")]
+    pub(super) sample: usize,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,

@@ -3,15 +3,18 @@
 mod apply;
 mod args;
 mod ask;
+mod demo;
 mod facts;
 mod list;
 mod memory;
 mod output;
 mod plan;
 mod planning;
+mod proving;
 mod recover;
 mod saved;
 mod select;
+mod setup;
 mod state;
 mod verify;
 mod who;
@@ -58,7 +61,9 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
     let global = &cli.global;
     match &cli.command {
         Command::Plan(args) => plan::run(global, args, output),
-        Command::Apply(args) => apply::run(global, args, output),
+        Command::Apply(args) => apply::run(global, args, output, &apply::Named::apply()),
+        Command::Setup(args) => setup::run(global, args, output),
+        Command::Demo => demo::run(global, output),
         Command::List(args) => list::run(global, args, output),
         Command::Who(args) => who::run(global, args, output),
         Command::Verify(args) => verify::run(global, args, output),

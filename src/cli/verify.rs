@@ -1,23 +1,24 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
 use std::io::Write as _;
-use std::time::Duration;
+use std::path::Path;
 
 use super::args::{Global, Verify as Args};
 use super::facts::Context;
 use super::output::Output;
+use super::plan::committed;
+use super::proving::{CHECKS, People, failure, need_root, with_proofs};
 use super::select::bytes;
 use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
-use crate::planner::Owner;
-use crate::proof::{Place, Proof};
-use crate::range::{Kind, PerKind, Range};
+use crate::idfile::Document;
+use crate::planner::{Holders, Owner};
+use crate::proof::Proof;
+use crate::range::{PerKind, Range};
 use crate::report::proof::{json, text};
+use crate::report::{Shown, error_text, plan_json};
 use crate::snapshot::{Account, Snapshot};
-
-/// How long the checks may take where nobody says.
-const CHECKS: Duration = Duration::from_secs(30);
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let with_command = !args.command.is_empty();
@@ -33,6 +34,9 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .why("a tree below --root has no kernel of its own")
             .fix("leave --root out"));
     }
+    if let Some(plan) = &args.plan {
+        return of_plan(global, plan, args.sample, output);
+    }
     let mut context = Context::load(global).map_err(fail)?;
     let account = account(&mut context, args).map_err(fail)?;
     super::state::note_unfinished(&context.snapshot, output);
@@ -46,6 +50,24 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     output.document(&json(&proof))?;
     Ok(exit(&proof, with_command))
+}
+
+/// Tries a saved plan, which is checked as `apply --plan` does before any container is made.
+fn of_plan(global: &Global, path: &Path, most: usize, output: Output) -> Result<u8> {
+    need_root()?;
+    let mut context = Context::load(global)?;
+    context.refuse_directory()?;
+    let plan = super::saved::load(&mut context, path)?;
+    let people = People::of(&context, &plan, most);
+    let proofs = people.in_world(&context, &plan)?;
+    people.show(&proofs, output)?;
+    let shown = Shown { snapshot: &context.snapshot, plan: &plan };
+    output.document(&with_proofs(committed(plan_json(shown), None), &proofs, &serde_json::json!([])))?;
+    if let Some(error) = failure(&proofs, None) {
+        super::to_stderr(&error_text(&error, output.errors));
+        return Ok(error.code.exit());
+    }
+    Ok(0)
 }
 
 fn exit(proof: &Proof, with_command: bool) -> u8 {
@@ -92,7 +114,6 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
         command_timeout: args.timeout,
         command,
         timeout: args.timeout.unwrap_or(CHECKS),
-        place: Place::Host,
         helpers,
     };
     if !stdout_to_stderr {
@@ -112,13 +133,7 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
 /// The user's ranges, in the order of the files, a line each.
 fn ranges(snapshot: &Snapshot, account: &Account) -> PerKind<Vec<Range>> {
     let spellings = Owner::account(account.clone()).spellings(&snapshot.accounts);
-    PerKind::from_fn(|kind: Kind| {
-        let mut lines = std::collections::HashSet::new();
-        snapshot.files[kind]
-            .claims()
-            .filter(|c| !c.released && spellings.iter().any(|s| s == c.owner))
-            .filter(|c| lines.insert(c.line))
-            .map(|c| c.range)
-            .collect()
-    })
+    let empty = Document::default();
+    let files = PerKind::from_fn(|kind| snapshot.files[kind].document.as_ref().unwrap_or(&empty));
+    Holders::new(files).ranges(&spellings)
 }

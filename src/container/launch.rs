@@ -16,6 +16,7 @@ use nix::unistd::{Pid, chdir, execveat, getgrouplist, getpid, getppid, getresuid
 
 use super::drop::{Identity, Refusal, become_user};
 use super::protocol::{Channel, Event};
+use super::world::World;
 use super::{Spec, WORKER};
 use crate::error::{Code, Error, Result};
 use crate::proof::Step;
@@ -41,6 +42,8 @@ pub(super) struct Launch<'a> {
     pub(super) stdio: [BorrowedFd<'a>; 3],
     /// Whether the worker leads a session of its own.
     pub(super) own_session: bool,
+    /// The world in which it is to be a user.
+    pub(super) world: Option<&'a World>,
 }
 
 /// Whom to become to be the spec's user: nobody else for the user, everything for root.
@@ -61,6 +64,12 @@ pub(super) fn identity(spec: &Spec) -> Result<Option<Identity>> {
     Ok(Some(Identity { uid, gid, groups }))
 }
 
+/// The spec's user in a world, where no other group exists.
+pub(super) fn identity_in_world(spec: &Spec) -> Identity {
+    let gid = nix::unistd::Gid::from_raw(spec.gid.get());
+    Identity { uid: nix::unistd::Uid::from_raw(spec.uid.get()), gid, groups: vec![gid] }
+}
+
 /// Forks the worker. It reports on `theirs`, which the caller closes afterwards.
 pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
     let failed = system("start a process");
@@ -72,15 +81,29 @@ pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Resul
     let fds = fds.into_iter().collect::<nix::Result<Vec<_>>>().map_err(system("copy a descriptor"))?;
     let arguments = arguments(spec).ok_or_else(|| failed(Errno::EINVAL))?;
     let environment = environment(spec).ok_or_else(|| failed(Errno::EINVAL))?;
-    let parent = getpid();
-    sys::spawn(|| {
+    // A parent outside the pid namespace is 0 (getppid(2)).
+    let parent = launch.world.map_or_else(getpid, |_| Pid::from_raw(0));
+    let child = || {
+        // Before descriptors are closed: those of the world's namespaces are among them.
+        if let Some(Err(refusal)) = launch.world.map(World::enter) {
+            return refused(theirs, refusal);
+        }
         let Ok((channel, program)) = keep_only(&fds) else { return FAILED };
-        let Err((call, errno)) = exec(launch, parent, &program, &arguments, &environment);
-        let words = format!("{call}: {}", errno.desc()).into_bytes();
-        let _ = channel.send(&Event::Failed { step: Step::Drop, words }, &[]);
-        FAILED
-    })
+        let Err(refusal) = exec(launch, parent, &program, &arguments, &environment);
+        refused(&channel, refusal)
+    };
+    match launch.world {
+        Some(world) => world.spawn(child),
+        None => sys::spawn(child),
+    }
     .map_err(failed)
+}
+
+/// In the child: tells why it could not begin.
+fn refused(channel: &Channel, (call, errno): Refusal) -> i32 {
+    let words = format!("{call}: {}", errno.desc()).into_bytes();
+    let _ = channel.send(&Event::Failed { step: Step::Drop, words }, &[]);
+    FAILED
 }
 
 /// In the child: installs standard input, output, error, protocol and program, in this order from 0 on,

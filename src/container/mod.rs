@@ -16,16 +16,17 @@ mod runner;
 mod terminal;
 mod verdict;
 mod worker;
+mod world;
 
 use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::host::Helpers;
-use crate::proof::Place;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 
 pub use runner::run;
 pub use worker::worker_main;
+pub use world::{Stage, World};
 
 /// The first argument of the program when it is executed as the worker.
 pub const WORKER: &str = "__container";
@@ -51,8 +52,6 @@ pub struct Spec {
     pub timeout: Duration,
     /// How long CMD may take; without a limit where `None`.
     pub command_timeout: Option<Duration>,
-    /// Recorded in the proof.
-    pub place: Place,
-    /// newuidmap and newgidmap, opened and checked.
+    /// newuidmap and newgidmap, opened and checked. A world has copies of its own.
     pub helpers: Helpers,
 }

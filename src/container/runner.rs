@@ -11,10 +11,12 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::Spec;
-use super::launch::{self, Launch, system};
+pub(super) use super::launch::system;
+use super::launch::{self, Launch};
 use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
 use super::terminal::Terminal;
 use super::verdict::{Seen, expected_maps, failed};
+use super::world::World;
 use crate::error::{Code, Error, Result};
 use crate::proof::{Proof, Step};
 use crate::range::Kind;
@@ -42,20 +44,29 @@ const FOREVER: Duration = Duration::from_secs(365 * 86400);
 /// `not-root` where the caller is neither root nor the user, `system` where the root side's own calls fail,
 /// `interrupted` where a signal ended it.
 pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
-    let identity = launch::identity(spec)?;
+    run_in(spec, machine, None)
+}
+
+/// As [`run`]: on the host, or in a world as the user of that name there.
+pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> Result<Proof> {
+    let identity = match world {
+        Some(_) => Some(launch::identity_in_world(spec)),
+        None => launch::identity(spec)?,
+    };
     let maps = match expected_maps(spec) {
         Ok(maps) => maps,
-        Err(words) => return Ok(failed(spec, machine, Step::Prepare, words.as_bytes())),
+        Err(words) => return Ok(failed(spec, machine, world, Step::Prepare, words.as_bytes())),
     };
+    let helpers = world.map_or(&spec.helpers, World::helpers);
     for kind in Kind::BOTH {
-        if spec.helpers[kind].is_none() {
+        if helpers[kind].is_none() {
             let step = if kind == Kind::Uid { Step::UidMap } else { Step::GidMap };
             let words = format!("{}: there is none that can be used", kind.helper());
-            return Ok(failed(spec, machine, step, words.as_bytes()));
+            return Ok(failed(spec, machine, world, step, words.as_bytes()));
         }
     }
     let helpers: Vec<BorrowedFd<'_>> =
-        Kind::BOTH.iter().filter_map(|kind| spec.helpers[*kind].as_ref()).map(|fd| fd.as_fd()).collect();
+        Kind::BOTH.iter().filter_map(|kind| helpers[*kind].as_ref()).map(|fd| fd.as_fd()).collect();
 
     let mut terminal = None;
     if identity.is_some() && spec.command.is_some() {
@@ -72,7 +83,7 @@ pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
     // As the user, CMD has the user's own terminal and session.
     let own_session = identity.is_some() || spec.command.is_none();
     let (ours, theirs) = Channel::pair().map_err(system("make a socket"))?;
-    let launch = Launch { identity, stdio, own_session };
+    let launch = Launch { identity, stdio, own_session, world };
     let worker = launch::start(spec, &launch, &theirs)?;
     drop(theirs);
     let worker = Worker { pid: worker, own_session };
@@ -82,7 +93,7 @@ pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
     let request = Request { maps: maps.clone(), timeout, terminal: is_terminal };
     // A worker that is gone already has said why, or the end of the stream says so below.
     let _ = ours.send(&request, &helpers);
-    let mut seen = Seen::new(maps, worker.pid);
+    let mut seen = Seen::new(maps, worker.pid, world);
     watch(&ours, &mut seen, spec.timeout).map_err(system("talk to the container"))?;
 
     let mut exit = None;

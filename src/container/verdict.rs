@@ -12,10 +12,11 @@ use nix::unistd::Pid;
 use super::Spec;
 use super::probes::Check;
 use super::protocol::{Event, Incoming, LONGEST_WORDS};
+use super::world::World;
 use crate::findings::{self, Facts};
 use crate::idmap::{self, Extent};
-use crate::proof::{Identity, Probe, ProbeStatus, Proof, Step};
-use crate::range::{Kind, PerKind};
+use crate::proof::{Identity, Place, Probe, ProbeStatus, Proof, Step};
+use crate::range::{Count, Kind, PerKind, Range, SubId};
 use crate::snapshot::Machine;
 use crate::sys;
 use crate::text::escape;
@@ -32,6 +33,8 @@ pub(super) struct Seen {
     identity: Option<Identity>,
     probes: Vec<Probe>,
     failure: Option<(Step, Vec<u8>)>,
+    /// Where in a world: the places of its IDs on the host, by which what the host sees is translated.
+    world: Option<PerKind<Vec<Extent>>>,
 }
 
 /// The maps that podman would ask for.
@@ -52,16 +55,23 @@ pub(super) fn expected_maps(spec: &Spec) -> Result<PerKind<Vec<Extent>>, String>
 }
 
 /// The proof of a container that was never begun.
-pub(super) fn failed(spec: &Spec, machine: &Machine, step: Step, words: &[u8]) -> Proof {
+pub(super) fn failed(
+    spec: &Spec,
+    machine: &Machine,
+    world: Option<&World>,
+    step: Step,
+    words: &[u8],
+) -> Proof {
     let expected = expected_maps(spec).unwrap_or_default();
-    let mut seen = Seen::new(expected, Pid::this());
+    let mut seen = Seen::new(expected, Pid::this(), world);
     seen.failure = Some((step, words.to_vec()));
     seen.proof(spec, machine, None)
 }
 
 impl Seen {
-    pub(super) fn new(expected: PerKind<Vec<Extent>>, worker: Pid) -> Self {
+    pub(super) fn new(expected: PerKind<Vec<Extent>>, worker: Pid, world: Option<&World>) -> Self {
         Self {
+            world: world.map(|world| world.maps().clone()),
             step: Step::Drop,
             worker,
             expected,
@@ -102,17 +112,20 @@ impl Seen {
                 self.probes.push(Probe { id: check.name().to_owned(), status, message: escape(&words) });
             }
             Event::Ready => {
-                match look(incoming.pid, self.worker) {
-                    Ok((pid, uid, host)) => {
-                        self.host = host;
-                        self.identity = self.claims.map(|(inside_pid, inside_uid)| Identity {
-                            inside_pid,
-                            inside_uid,
-                            host_pid: pid,
-                            host_uid: uid,
-                        });
-                    }
-                    Err(words) => self.fail_here(words),
+                let seen = look(incoming.pid, self.worker).and_then(|(pid, uid, host)| {
+                    let stray = "the host sees IDs that are not of this world";
+                    self.host = self.as_there(host).ok_or(stray)?;
+                    self.identity = self.claims.map(|(inside_pid, inside_uid)| Identity {
+                        inside_pid,
+                        inside_uid,
+                        host_pid: pid,
+                        host_uid: uid,
+                        world_uid: self.world.as_ref().and_then(|_| self.id_there(Kind::Uid, uid)),
+                    });
+                    Ok(())
+                });
+                if let Err(words) = seen {
+                    self.fail_here(words);
                 }
                 return true;
             }
@@ -147,6 +160,27 @@ impl Seen {
             && self.inside == self.expected
     }
 
+    /// A host ID as the place of the container numbers it; `None` for one that a world does not have.
+    fn id_there(&self, kind: Kind, id: u32) -> Option<u32> {
+        match &self.world {
+            None => Some(id),
+            Some(maps) => idmap::inside(&maps[kind], Range::single(id)),
+        }
+    }
+
+    /// Maps as the host sees them, in the IDs of the place where the container is.
+    fn as_there(&self, maps: PerKind<Vec<Extent>>) -> Option<PerKind<Vec<Extent>>> {
+        let Some(world) = &self.world else { return Some(maps) };
+        let extent = |kind: Kind, e: &Extent| {
+            let outside = Range::new(SubId::new(e.outside), Count::new(e.count)?)?;
+            Some(Extent { outside: idmap::inside(&world[kind], outside)?, ..*e })
+        };
+        PerKind::try_from_fn(|kind| {
+            maps[kind].iter().map(|e| extent(kind, e)).collect::<Option<_>>().ok_or(())
+        })
+        .ok()
+    }
+
     /// The host's view of a file that the container gave to mapped IDs.
     fn judge_file(&self, check: Check, file: Option<&OwnedFd>) -> Probe {
         let ids = check.ids(&self.expected);
@@ -157,10 +191,15 @@ impl Seen {
                 PerKind { uid: Some(u), gid: Some(g) },
                 PerKind { uid: Some(wanted_uid), gid: Some(wanted_gid) },
             ) => {
-                let right = (uid, gid) == (wanted_uid, wanted_gid);
+                let there = (self.id_there(Kind::Uid, uid), self.id_there(Kind::Gid, gid));
+                let right = there == (Some(wanted_uid), Some(wanted_gid));
                 let status = if right { ProbeStatus::Ok } else { ProbeStatus::Failed };
                 let wrong = if right { String::new() } else { format!(", not {wanted_uid}:{wanted_gid}") };
-                (status, format!("a file of {u}:{g} inside belongs to {uid}:{gid} on the host{wrong}"))
+                let whose = match there {
+                    (Some(uid), Some(gid)) if self.world.is_some() => format!("{uid}:{gid} in the world"),
+                    _ => format!("{uid}:{gid} on the host"),
+                };
+                (status, format!("a file of {u}:{g} inside belongs to {whose}{wrong}"))
             }
             (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("statx: {}", errno.desc())),
             _ => (ProbeStatus::Failed, "no file came".to_owned()),
@@ -195,7 +234,7 @@ impl Seen {
         };
         Proof {
             ok,
-            place: spec.place,
+            place: if self.world.is_some() { Place::World } else { Place::Host },
             user: spec.user.to_string(),
             uid: spec.uid.get(),
             maps: self.host,
@@ -255,7 +294,7 @@ mod tests {
 
     fn seen(worker: Pid) -> Seen {
         let map = idmap::podman(1001, &[crate::range::Range::parse("100000:65536").unwrap()]).unwrap();
-        Seen::new(PerKind { uid: map.clone(), gid: map }, worker)
+        Seen::new(PerKind { uid: map.clone(), gid: map }, worker, None)
     }
 
     fn incoming(message: Event) -> Incoming<Event> {

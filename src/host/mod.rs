@@ -26,6 +26,7 @@ pub use helpers::{FOLDERS, Helpers, helpers};
 pub use login_defs::parse_login_defs;
 pub use machine::machine;
 pub use named::{Trust, read_bounded, read_named};
+pub use namespaces::live as live_namespaces;
 pub use nsswitch::parse_nsswitch;
 pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};

@@ -11,6 +11,7 @@ mod request;
 mod reserved;
 mod room;
 mod rule;
+mod sample;
 mod saved;
 mod taken;
 mod target;
@@ -23,7 +24,9 @@ mod view;
 pub use edits::{Planned, compose};
 pub use invariants::{check, check_lines};
 pub use request::{Owner, Request, Want};
+pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
+pub use taken::taken;
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
 use std::collections::BTreeSet;

@@ -81,6 +81,12 @@ pub(super) fn witnesses<'a>(
     lines.chain(standing(snapshot, policy, kind)).chain(ledger).chain(namespaces)
 }
 
+/// Every ID of a kind that is known to be somebody's or kept for somebody: lines, accounts, reserved,
+/// declared and released ranges, running namespaces.
+pub fn taken(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> RangeSet {
+    witnesses(snapshot, policy, kind).map(|(range, _)| range).collect()
+}
+
 /// What takes IDs whatever the files say: accounts, groups, reserved and declared ranges.
 pub(super) fn standing<'a>(
     snapshot: &'a Snapshot,
@@ -119,8 +125,7 @@ pub(super) struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy, windows: &'a [Window]) -> Self {
-        let sets: PerKind<RangeSet> =
-            PerKind::from_fn(|kind| witnesses(snapshot, policy, kind).map(|(range, _)| range).collect());
+        let sets: PerKind<RangeSet> = PerKind::from_fn(|kind| taken(snapshot, policy, kind));
         let windows: Vec<(Range, &Window)> = windows.iter().filter_map(|w| Some((w.span()?, w))).collect();
         let joint =
             sets.uid.iter().chain(sets.gid.iter()).chain(windows.iter().map(|(span, _)| *span)).collect();

@@ -93,6 +93,8 @@ pub struct Policy {
     pub reserve: Vec<Declared>,
     /// `directory`: IDs of accounts that a directory may hold.
     pub directory: Vec<Declared>,
+    /// `world_block`: the first of the IDs that worlds use.
+    pub world_block: Option<Setting<u32>>,
     /// `[[window]]`.
     pub windows: Vec<Window>,
     /// `map`: the file's path; its content comes with [`Policy::with_map`].

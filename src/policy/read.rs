@@ -40,6 +40,7 @@ fn read(path: &str, bytes: &[u8]) -> Result<Policy> {
         users: top.table("users")?.map(users).transpose()?,
         reserve: declared(&mut top, "reserve", text)?,
         directory: declared(&mut top, "directory", text)?,
+        world_block: world_block(&mut top)?,
         windows: windows(&mut top, text)?,
         map_path: top.string("map")?,
         map: super::IdMap::default(),
@@ -88,6 +89,12 @@ fn count(table: &mut Table<'_>) -> Result<Option<Setting<Count>>> {
 
 fn id(table: &mut Table<'_>, key: &'static str, low: u64) -> Result<Option<Setting<u32>>> {
     let set = table.number(key, low, u64::from(CEILING - 1))?;
+    Ok(set.and_then(|s| u32::try_from(s.value).ok().map(|value| Setting { value, line: s.line })))
+}
+
+/// Unlike what users get it may lie beyond 2^31: only a test container ever has these IDs.
+fn world_block(table: &mut Table<'_>) -> Result<Option<Setting<u32>>> {
+    let set = table.number("world_block", 65536, u64::from(u32::MAX - 65536))?;
     Ok(set.and_then(|s| u32::try_from(s.value).ok().map(|value| Setting { value, line: s.line })))
 }
 

@@ -1,5 +1,6 @@
 //! Results to text: for people, as unified diff, as JSON. Decides nothing and prints nothing by itself.
 
+pub mod demo;
 mod diff;
 mod error;
 mod list;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::idmap::Extent;
 use crate::proof::{Place, ProbeStatus, Proof};
 use crate::range::Kind;
+use crate::text::thousands;
 
 /// The text of `verify`. Ends in a newline.
 pub fn text(proof: &Proof) -> String {
@@ -24,8 +25,15 @@ pub fn text(proof: &Proof) -> String {
     if let Some(seen) = &proof.identity {
         let root = if seen.inside_uid == 0 { " (root)" } else { "" };
         let _ = writeln!(out, "inside : pid {}  uid {}{root}", seen.inside_pid, seen.inside_uid);
-        let user = if seen.host_uid == proof.uid { format!(" ({})", proof.user) } else { String::new() };
-        let _ = writeln!(out, "host   : pid {}  uid {}{user}", seen.host_pid, seen.host_uid);
+        let user = |uid: u32| if uid == proof.uid { format!(" ({})", proof.user) } else { String::new() };
+        let whose = match seen.world_uid {
+            Some(uid) => {
+                let _ = writeln!(out, "world  :        uid {uid}{}", user(uid));
+                " (nobody)".to_owned()
+            }
+            None => user(seen.host_uid),
+        };
+        let _ = writeln!(out, "host   : pid {}  uid {}{whose}", seen.host_pid, seen.host_uid);
     }
     for probe in &proof.probes {
         let status = match probe.status {
@@ -47,6 +55,46 @@ pub fn text(proof: &Proof) -> String {
     };
     let verdict = if proof.ok { "works" } else { "does not work" };
     let _ = writeln!(out, "A rootless container of {} (uid {}) {verdict}{place}.", proof.user, proof.uid);
+    out
+}
+
+/// What a world cannot show, in one line.
+const LIMITS: &str = "A world has copies of the helpers: their mode and a nosuid mount show only in a container on the host.\n";
+
+/// The text of several containers of one place, of `all` users. Ends in a newline; empty without any.
+pub fn several(proofs: &[Proof], all: usize) -> String {
+    let Some(first) = proofs.first() else { return String::new() };
+    let world = first.place == Place::World;
+    let mut out = format!(
+        "\nProof {}:\n",
+        if world {
+            "on the planned files, in a world of IDs that nobody has"
+        } else {
+            "on the host, as the real user"
+        }
+    );
+    if let ([proof], 1) = (proofs, all) {
+        out.push_str(&text(proof));
+    } else {
+        for proof in proofs {
+            if proof.ok {
+                let ids: u64 = proof.expected.uid.iter().skip(1).map(|e| e.count).sum();
+                let _ = writeln!(
+                    out,
+                    "ok     {} (uid {}): {} IDs mapped as expected",
+                    proof.user, proof.uid, ids
+                );
+            } else {
+                out.push_str(&text(proof));
+            }
+        }
+        let count = |n: usize| thousands(u64::try_from(n).unwrap_or(u64::MAX));
+        let good = proofs.iter().filter(|proof| proof.ok).count();
+        let _ = writeln!(out, "proved {} of {}", count(good), count(all));
+    }
+    if world {
+        out.push_str(LIMITS);
+    }
     out
 }
 
@@ -76,6 +124,7 @@ pub fn json(proof: &Proof) -> Value {
         json!({
             "inside": {"pid": seen.inside_pid, "uid": seen.inside_uid},
             "host": {"pid": seen.host_pid, "uid": seen.host_uid},
+            "world": seen.world_uid.map(|uid| json!({"uid": uid})),
         })
     });
     json!({
@@ -117,7 +166,13 @@ mod tests {
             maps: maps.clone(),
             inside: maps.clone(),
             expected: maps,
-            identity: Some(Identity { inside_pid: 1, inside_uid: 0, host_pid: 48213, host_uid: 1000 }),
+            identity: Some(Identity {
+                inside_pid: 1,
+                inside_uid: 0,
+                host_pid: 48213,
+                host_uid: 1000,
+                world_uid: None,
+            }),
             probes: vec![Probe {
                 id: "file-own".to_owned(),
                 status: ProbeStatus::Ok,

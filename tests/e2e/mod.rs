@@ -15,6 +15,7 @@ mod refusals;
 mod sandbox;
 mod users;
 mod verify;
+mod world;
 
 use crate::harness::Sandbox;
 

@@ -1,0 +1,165 @@
+//! Containers for the users of a plan: before the change in a world, after it on the host.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::facts::Context;
+use super::output::Output;
+use crate::container::{self, Spec, Stage, World};
+use crate::error::{Code, Error, Result};
+use crate::host::{self, Helpers, read_following};
+use crate::planner::{Holders, Owner, Plan, sample};
+use crate::proof::Proof;
+use crate::range::{Kind, PerKind, Range};
+use crate::report::proof as report;
+use crate::snapshot::{Account, Machine};
+use crate::text::shell_word;
+
+/// How long the checks of one container may take where nobody says.
+pub(super) const CHECKS: Duration = Duration::from_secs(30);
+
+/// A user and the ranges that the planned files give.
+pub(super) type Person = (Account, PerKind<Vec<Range>>);
+
+/// Those whose containers are made, of how many.
+pub(super) struct People {
+    chosen: Vec<Person>,
+    all: usize,
+}
+
+impl People {
+    /// The plan's users who have an account and any range; of many a sample.
+    pub(super) fn of(context: &Context, plan: &Plan, most: usize) -> Self {
+        let accounts = &context.snapshot.accounts;
+        let files = PerKind::from_fn(|kind| &plan.files[kind].after);
+        let holders = Holders::new(files);
+        let mut seen = HashSet::new();
+        let mut all: Vec<Person> = plan
+            .assignments
+            .iter()
+            .filter(|a| a.uid.is_some() && seen.insert(a.uid))
+            .filter_map(|a| accounts.by_name(&a.user).or_else(|| accounts.by_uid(a.uid?)))
+            .map(|account| {
+                let spellings = Owner::account(account.clone()).spellings(accounts);
+                (account.clone(), holders.ranges(&spellings))
+            })
+            .filter(|(_, ranges)| !ranges.uid.is_empty() || !ranges.gid.is_empty())
+            .collect();
+        let several: Vec<bool> = all.iter().map(|(_, r)| r.uid.len() > 1 || r.gid.len() > 1).collect();
+        let (count, chosen) = (all.len(), sample(&several, most));
+        let mut index = 0..;
+        all.retain(|_| index.next().is_some_and(|index: usize| chosen.binary_search(&index).is_ok()));
+        Self { chosen: all, all: count }
+    }
+
+    /// Runs their containers on the planned files, in one world.
+    ///
+    /// # Errors
+    /// `world-unavailable`, `world-map-too-long`, and as [`container::run`].
+    pub(super) fn in_world(&self, context: &Context, plan: &Plan) -> Result<Vec<Proof>> {
+        if self.chosen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (machine, helpers) = host::machine(&context.root, None)?;
+        let accounts: Vec<Account> = self.chosen.iter().map(|(account, _)| account.clone()).collect();
+        let files = PerKind::from_fn(|kind| &plan.files[kind].after);
+        let login_defs =
+            read_following(&context.root, "/etc/login.defs")?.map(|(bytes, _)| bytes).unwrap_or_default();
+        let mut stage = Stage::new(&context.root, &accounts, files, login_defs)?;
+        for (_, ranges) in &self.chosen {
+            for kind in Kind::BOTH {
+                ranges[kind].iter().for_each(|range| stage.give(kind, *range));
+            }
+        }
+        let world = World::make(&context.snapshot, &context.policy, &stage, &helpers)?;
+        self.there(&world, &machine)
+    }
+
+    /// Runs their containers in a world that is there.
+    ///
+    /// # Errors
+    /// As [`container::run`].
+    pub(super) fn there(&self, world: &World, machine: &Machine) -> Result<Vec<Proof>> {
+        self.chosen.iter().map(|person| world.prove(&spec(person, Helpers::default()), machine)).collect()
+    }
+
+    /// Runs the same containers as the real users.
+    ///
+    /// # Errors
+    /// As [`container::run`].
+    pub(super) fn on_host(&self, context: &Context) -> Result<Vec<Proof>> {
+        let prove = |person: &Person| {
+            let (machine, helpers) = host::machine(&context.root, Some(&person.0))?;
+            container::run(&spec(person, helpers), &machine)
+        };
+        self.chosen.iter().map(prove).collect()
+    }
+
+    /// Says what was proven where.
+    pub(super) fn show(&self, proofs: &[Proof], output: Output) -> Result<()> {
+        output.text(&report::several(proofs, self.all))
+    }
+}
+
+/// Worlds are root's to make.
+pub(super) fn need_root() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::new(Code::NotRoot, "only root can try something in a world")
+        .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
+        .fix("run it with sudo"))
+}
+
+/// A container of checks alone.
+fn spec((account, ranges): &Person, helpers: Helpers) -> Spec {
+    Spec {
+        user: account.name.clone(),
+        uid: account.uid,
+        gid: account.gid,
+        home: account.home.clone(),
+        shell: account.shell.clone(),
+        ranges: ranges.clone(),
+        command: None,
+        timeout: CHECKS,
+        command_timeout: None,
+        helpers,
+    }
+}
+
+/// The first container that failed, as an error. `undo` names the change that stands all the same.
+pub(super) fn failure(proofs: &[Proof], undo: Option<&str>) -> Option<Error> {
+    let failed = proofs.iter().find(|proof| !proof.ok)?;
+    let user = &failed.user;
+    let why = failed.failure.as_ref().map(|f| format!("{}: {}", f.cause, f.evidence)).unwrap_or_default();
+    let fix = failed.failure.as_ref().map(|f| f.fix.clone()).unwrap_or_default();
+    Some(match undo {
+        None => Error::new(
+            Code::ProofFailed,
+            format!("a container of {user} does not work on the planned files; nothing was changed"),
+        )
+        .why(why)
+        .fix(fix),
+        Some(transaction) => Error::new(
+            Code::ProofFailed,
+            format!("the change is committed, but a container of {user} does not work on this host"),
+        )
+        .why(why)
+        .fix(format!("{fix}; to take the change back: sudo subidctl undo {}", word(transaction))),
+    })
+}
+
+fn word(text: &str) -> String {
+    shell_word(text.as_bytes()).unwrap_or_default()
+}
+
+/// Adds the proofs to a document.
+pub(super) fn with_proofs(mut document: Value, proofs: &[Proof], findings: &Value) -> Value {
+    if let Some(object) = document.as_object_mut() {
+        object.insert("proofs".to_owned(), proofs.iter().map(report::json).collect());
+        object.insert("findings".to_owned(), findings.clone());
+    }
+    document
+}
