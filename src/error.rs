@@ -98,12 +98,11 @@ impl Code {
             | Self::WriteFailed
             | Self::Declined
             | Self::DurabilityUnknown
-            | Self::RecoveryConflict
             | Self::StdoutClosed
             | Self::System => 1,
             Self::Finding | Self::ProofFailed | Self::WorldUnavailable | Self::WorldMapTooLong => 4,
             Self::Busy => 5,
-            Self::Stale | Self::RangeTaken | Self::OtherHost => 6,
+            Self::Stale | Self::RangeTaken | Self::OtherHost | Self::RecoveryConflict => 6,
             Self::NoRoom => 7,
             Self::Directory => 8,
             Self::VerifyFailed => 125,

@@ -33,14 +33,15 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     // A pool that makes no sense hides no range.
     let free = match planner::free(&context.snapshot, &context.policy) {
-        Ok(free) => Some(free).filter(|_| args.users.is_empty()),
+        Ok(free) => Some(free),
         Err(error) => {
             output.note(&error_text(&error, output.errors));
             None
         }
     };
     super::state::note_unfinished(&context.snapshot, output);
-    output.text(&list_text(&owned, free.as_ref()))?;
+    let whole = free.as_ref().filter(|_| args.users.is_empty());
+    output.text(&list_text(&owned, whole))?;
     output.document(&list_json(&owned, FILES, free.as_ref()))?;
     Ok(0)
 }

@@ -63,7 +63,47 @@ pub fn read_named(path: &Path, trust: Trust) -> Result<Vec<u8>> {
             meta.mode() & 0o7777
         )));
     }
+    if trust != Trust::Names {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = parent.metadata().map_err(|_| refuse("its folder cannot be examined"))?;
+        // In a sticky folder such as /tmp nobody can put another file in the place of root's.
+        if folder.mode() & 0o022 != 0 && folder.mode() & libc::S_ISVTX == 0 {
+            return Err(refuse(&format!(
+                "others can replace it: its folder has mode {:04o}",
+                folder.mode() & 0o7777
+            )));
+        }
+    }
     read_bounded(&mut file, &shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_file_that_others_can_write_or_replace_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("p"), folder.path().join("l"));
+        std::fs::write(&file, "x").unwrap();
+        symlink(&file, &link).unwrap();
+        let mode =
+            |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        let read = |path: &Path, trust| read_named(path, trust).map_err(|e| e.code);
+        mode(&file, 0o644);
+        assert_eq!(read(&file, Trust::Policy), Ok(b"x".to_vec()));
+        assert_eq!(read(&link, Trust::Policy), Err(Code::UntrustedFile));
+        assert_eq!(read(folder.path(), Trust::Names), Err(Code::UntrustedFile));
+        assert_eq!(read(&folder.path().join("none"), Trust::Plan), Err(Code::ReadFailed));
+        mode(folder.path(), 0o777);
+        assert_eq!(read(&file, Trust::Policy), Err(Code::UntrustedFile));
+        assert_eq!(read(&file, Trust::Names), Ok(b"x".to_vec()));
+        mode(folder.path(), 0o1777);
+        assert_eq!(read(&file, Trust::Plan), Ok(b"x".to_vec()));
+        mode(&file, 0o664);
+        assert_eq!(read(&file, Trust::Plan), Err(Code::UntrustedFile));
+    }
 }
 
 /// Reads standard input, or any other stream, up to 64 MiB.

@@ -46,6 +46,14 @@ pub(super) fn reclaim(
             );
         }
     }
+    let has_any = Kind::BOTH.into_iter().any(|kind| !case.held[kind].is_empty());
+    if !has_any {
+        let who = case.want.owner.shown();
+        let error = Error::new(Code::RangeTaken, format!("{who} has nothing to take back"))
+            .why("no line of subuid or subgid is marked as released by this owner")
+            .fix("leave --reclaim out: then a range is given");
+        return Err((None, error));
+    }
     Ok(())
 }
 
