@@ -94,6 +94,8 @@ fn useradd_between_crash_and_recovery_keeps_its_lines() {
         let line = |text: &String| text.lines().find(|line| line.starts_with("x:")).unwrap().to_owned();
         let lines: Vec<String> = sandbox.id_text().iter().map(line).collect();
         sandbox.run("subidctl recover --yes").ok();
+        let given = sandbox.id_text().map(|text| text.contains("\nalice:"));
+        assert_eq!(given[0], given[1], "one half of the change is left");
         for (text, line) in sandbox.id_text().iter().zip(&lines) {
             assert!(text.lines().any(|l| l == line), "{line} is lost:\n{text}");
             // useradd sorts the file, comments last.

@@ -1,6 +1,6 @@
 //! What the README shows is what happens.
 
-use crate::harness::{masked, needs};
+use crate::harness::{Sandbox, masked, needs};
 
 /// The fenced blocks of one language.
 fn blocks(language: &str) -> Vec<String> {
@@ -40,6 +40,23 @@ fn the_sessions_shown_are_what_people_get() {
         assert_eq!(code, 0, "$ {command}\n{seen}");
         assert!(alike(&masked(shown), &masked(&seen)), "$ {command}\nshown:\n{shown}\nseen:\n{seen}");
     }
+}
+
+#[test]
+fn the_policy_shown_gives_what_it_says() {
+    needs!("unshare", "nsenter");
+    let policy = blocks("toml").remove(0);
+    let sandbox = Sandbox::new()
+        .user("alice", 1001)
+        .user("lena", 1_200_001_007)
+        .user("developers", 1003)
+        .file("/etc/subidctl/policy.toml", &policy)
+        .start();
+    let said = "1300496384-1300561919";
+    assert!(policy.contains(&format!("uid 1200001007 has {said},")), "{policy}");
+    sandbox.run("subidctl plan lena alice").ok().says(said).says("917569536-917635071");
+    sandbox.run("subidctl apply --yes").ok();
+    assert_eq!(sandbox.id_text()[0], format!("developers:{}:65536\n", 917_504_000 + 3 * 65536));
 }
 
 /// What stays on the screen, as text: no colours, and not what a line held before it was erased. Without the
