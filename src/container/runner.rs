@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::Spec;
 use super::launch::{self, Launch, system};
+use super::probes;
 use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
 use super::terminal::Terminal;
 use super::verdict::{Seen, expected_maps, failed};
@@ -72,6 +73,13 @@ pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
     // As the user, CMD has the user's own terminal and session.
     let own_session = identity.is_some() || spec.command.is_none();
     let (ours, theirs) = Channel::pair().map_err(system("make a socket"))?;
+    let files = match probes::files(identity.as_ref()) {
+        Ok(files) => files,
+        Err(errno) => {
+            let words = format!("a file of the user's: {}", errno.desc());
+            return Ok(failed(spec, machine, Step::Drop, words.as_bytes()));
+        }
+    };
     let launch = Launch { identity, stdio, own_session };
     let worker = launch::start(spec, &launch, &theirs)?;
     drop(theirs);
@@ -82,7 +90,10 @@ pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
     let request = Request { maps: maps.clone(), timeout, terminal: is_terminal };
     // A worker that is gone already has said why, or the end of the stream says so below.
     let _ = ours.send(&request, &helpers);
+    // This one the container reads, after the worker has read the other.
+    let _ = ours.send(&Reply::Check, &files.iter().map(|file| file.as_fd()).collect::<Vec<_>>());
     let mut seen = Seen::new(maps, worker.pid);
+    seen.files = files;
     watch(&ours, &mut seen, spec.timeout).map_err(system("talk to the container"))?;
 
     let mut exit = None;

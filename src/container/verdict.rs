@@ -1,12 +1,12 @@
 //! From what was heard and what the kernel shows to a proof.
 
 use std::io::Read as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::Pid;
 
 use super::Spec;
@@ -17,13 +17,14 @@ use crate::idmap::{self, Extent};
 use crate::proof::{Identity, Probe, ProbeStatus, Proof, Step};
 use crate::range::{Kind, PerKind};
 use crate::snapshot::Machine;
-use crate::sys;
 use crate::text::escape;
 
 /// What is known so far.
 pub(super) struct Seen {
     /// The step that is under way.
     pub(super) step: Step,
+    /// The files that the container gives away.
+    pub(super) files: Vec<OwnedFd>,
     worker: Pid,
     expected: PerKind<Vec<Extent>>,
     host: PerKind<Vec<Extent>>,
@@ -63,6 +64,7 @@ impl Seen {
     pub(super) fn new(expected: PerKind<Vec<Extent>>, worker: Pid) -> Self {
         Self {
             step: Step::Drop,
+            files: Vec::new(),
             worker,
             expected,
             host: PerKind::default(),
@@ -89,7 +91,7 @@ impl Seen {
                 self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());
             }
             Event::File(check) => {
-                let probe = self.judge_file(check, incoming.fds.first());
+                let probe = self.judge_file(check, check.file(&self.files));
                 self.probes.push(probe);
             }
             Event::Checked { check, mut status, mut words } => {
@@ -147,13 +149,13 @@ impl Seen {
             && self.inside == self.expected
     }
 
-    /// The host's view of a file that the container gave to mapped IDs.
+    /// The host's view of a file of ours that the container gave to mapped IDs.
     fn judge_file(&self, check: Check, file: Option<&OwnedFd>) -> Probe {
         let ids = check.ids(&self.expected);
         let wanted = PerKind::from_fn(|kind| idmap::outside(&self.expected[kind], ids[kind]?));
-        let (status, message) = match (file.map(|fd| sys::owner(fd.as_fd())), ids, wanted) {
+        let (status, message) = match (file.map(fstat), ids, wanted) {
             (
-                Some(Ok((uid, gid))),
+                Some(Ok(FileStat { st_uid: uid, st_gid: gid, .. })),
                 PerKind { uid: Some(u), gid: Some(g) },
                 PerKind { uid: Some(wanted_uid), gid: Some(wanted_gid) },
             ) => {
@@ -162,8 +164,8 @@ impl Seen {
                 let wrong = if right { String::new() } else { format!(", not {wanted_uid}:{wanted_gid}") };
                 (status, format!("a file of {u}:{g} inside belongs to {uid}:{gid} on the host{wrong}"))
             }
-            (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("statx: {}", errno.desc())),
-            _ => (ProbeStatus::Failed, "no file came".to_owned()),
+            (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("fstat: {}", errno.desc())),
+            _ => (ProbeStatus::Failed, "there is no such file".to_owned()),
         };
         Probe { id: check.name().to_owned(), status, message }
     }
