@@ -32,11 +32,14 @@ impl From<Extent> for (u32, u32, u64) {
     }
 }
 
-/// The map that podman asks for: `0:own:1`, then every range from 1 on, in the order of the files.
+/// The map that podman asks for: `0:own:1`, then every range from 1 on, the lowest first: whatever the order of
+/// the lines, podman sorts (containers/storage `createIDMap`, seen with 4.3).
 /// `None` where the IDs inside would pass 2^32.
 pub fn podman(own: u32, ranges: &[Range]) -> Option<Vec<Extent>> {
     let mut map = vec![Extent { inside: 0, outside: own, count: 1 }];
     let mut inside = 1u32;
+    let mut ranges = ranges.to_vec();
+    ranges.sort_unstable_by_key(|range| range.first());
     for range in ranges {
         let count = range.count().get();
         map.push(Extent { inside, outside: range.first(), count });
@@ -112,14 +115,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn podman_asks_for_own_id_then_all_ranges() {
+    fn podman_asks_for_own_id_then_all_ranges_from_the_lowest_on() {
         let ranges = [Range::parse("165536:65536").unwrap(), Range::parse("100000:10").unwrap()];
         let map = podman(1001, &ranges).unwrap();
         let flat: Vec<(u32, u32, u64)> = map.iter().map(|e| (*e).into()).collect();
-        assert_eq!(flat, [(0, 1001, 1), (1, 165_536, 65536), (65537, 100_000, 10)]);
+        assert_eq!(flat, [(0, 1001, 1), (1, 100_000, 10), (11, 165_536, 65536)]);
         assert_eq!(
-            (outside(&map, 0), outside(&map, 65537), outside(&map, 65547)),
-            (Some(1001), Some(100_000), None)
+            (outside(&map, 0), outside(&map, 11), outside(&map, 65547)),
+            (Some(1001), Some(165_536), None)
         );
         assert_eq!(podman(0, &[Range::parse("0:4294967296").unwrap()]), None);
     }

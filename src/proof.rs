@@ -131,6 +131,8 @@ pub struct Failure {
     pub helper_message: String,
     /// The finding's id that explains it.
     pub cause: String,
+    /// The cause in one sentence, escaped.
+    pub message: String,
     /// What was seen that says so: a path, mode, capability, sysctl, line number.
     pub evidence: String,
     /// One command, or one sentence where no command mends it.

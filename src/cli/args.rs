@@ -200,7 +200,7 @@ pub(super) struct Verify {
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,
     /// End the container after this time [default: 30 for the checks, none for CMD]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Option<Duration>,
 }
 
@@ -218,6 +218,12 @@ pub(super) struct Recover {
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|s| (0.0..=86400.0).contains(s));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds from 0 to 86400".to_owned())
+}
+
+/// As [`parse_seconds`], but not 0: nothing can be proven in no time.
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let time = parse_seconds(text).ok().filter(|time| !time.is_zero());
+    time.ok_or_else(|| "a number of seconds above 0, at most 86400".to_owned())
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ pub(super) fn under_locks(work: &mut Work<'_>, judge: &mut Judge<'_>) -> Result<
             let place = put_away(work, &name, &bytes)?;
             return Err(Error::new(Code::RecoveryConflict, "an unfinished change cannot be read")
                 .why(format!("its journal is damaged ({why}) and is now {place}; no file was changed"))
-                .fix("compare /etc/subuid with /etc/subuid- and /etc/subgid with /etc/subgid-, then run: sudo subidctl audit"));
+                .fix("compare /etc/subuid with /etc/subuid- and /etc/subgid with /etc/subgid-, then see what stands there: subidctl list"));
         }
         Err(error) => return Err(records::unusable(work.root, records::JOURNAL, &error)),
     };

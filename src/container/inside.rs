@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, chdir, getpid, getuid, pivot_root, setgroups, setresgid, setresuid};
 
 use super::launch::PROTOCOL_FD;
-use super::protocol::{Channel, Event, Reply, Request};
+use super::protocol::{Channel, Event, Incoming, Reply, Request};
 use super::worker::{Failed, bounded};
 use super::{command, probes};
 use crate::proof::Step;
@@ -48,7 +48,13 @@ fn run(
     let host = if words.is_empty() { None } else { Some(command::host_view()?) };
     own_root()?;
     look(channel)?;
-    probes::run(channel, &request.maps, Path::new("/")).map_err(at(Step::Probe, "files"))?;
+    let Some(Incoming { message: Reply::Check, fds: files, .. }) =
+        channel.receive::<Reply>().map_err(at(Step::Probe, "protocol"))?
+    else {
+        return Ok(0);
+    };
+    probes::run(channel, &request.maps, &files, Path::new("/")).map_err(at(Step::Probe, "files"))?;
+    drop(files);
     channel.send(&Event::Ready, &[]).map_err(at(Step::Probe, "protocol"))?;
     let reply = channel.receive::<Reply>().map_err(at(Step::Probe, "protocol"))?;
     match (reply.map(|r| r.message), host) {

@@ -1,11 +1,13 @@
 //! What is tried inside, one function each.
 
+use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::AsFd as _;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, chown};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::{Gid, Uid, fchown};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{Channel, Event};
@@ -33,9 +35,17 @@ impl Check {
     pub(super) const ALL: [Self; 5] =
         [Self::FileOwn, Self::FileFirst, Self::FileLast, Self::UidBeyond, Self::GidBeyond];
 
-    /// Whether it is about a file whose owner the host sees.
-    pub(super) const fn is_file(self) -> bool {
-        matches!(self, Self::FileOwn | Self::FileFirst | Self::FileLast)
+    /// Those about a file whose owner the host sees, in the order of [`files`].
+    const FILES: [Self; 3] = [Self::FileOwn, Self::FileFirst, Self::FileLast];
+
+    /// Whether it is about such a file.
+    pub(super) fn is_file(self) -> bool {
+        Self::FILES.contains(&self)
+    }
+
+    /// The file of this check.
+    pub(super) fn file(self, files: &[OwnedFd]) -> Option<&OwnedFd> {
+        files.get(Self::FILES.iter().position(|check| *check == self)?)
     }
 
     /// Its name in reports.
@@ -66,48 +76,64 @@ impl Check {
     }
 }
 
-/// Runs every check on files in `folder`.
+/// The files that the container is to give away: in memory, and the user's. The root side makes them and keeps
+/// them, so that it looks at no file that the user made, nor takes a descriptor from the user's processes.
+///
+/// # Errors
+/// What making one gives.
+pub(super) fn files(owner: Option<PerKind<u32>>) -> nix::Result<Vec<OwnedFd>> {
+    let make = |check: Check| {
+        let name = CString::new(check.name()).map_err(|_| Errno::EINVAL)?;
+        let file = memfd_create(name.as_c_str(), MFdFlags::MFD_CLOEXEC)?;
+        if let Some(owner) = owner {
+            fchown(&file, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))?;
+        }
+        Ok(file)
+    };
+    Check::FILES.into_iter().map(make).collect()
+}
+
+/// Runs every check: on the root side's files, and on others in `folder`.
 ///
 /// # Errors
 /// What making a file or telling the root side gives; a check that fails is no error.
-pub(super) fn run(channel: &Channel, maps: &PerKind<Vec<Extent>>, folder: &Path) -> nix::Result<()> {
+pub(super) fn run(
+    channel: &Channel,
+    maps: &PerKind<Vec<Extent>>,
+    files: &[OwnedFd],
+    folder: &Path,
+) -> nix::Result<()> {
     for check in Check::ALL {
         let ids = check.ids(maps);
-        let path = folder.join(check.name());
-        let file =
-            File::create_new(&path).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
         match check {
-            Check::FileOwn | Check::FileFirst | Check::FileLast => own(channel, check, ids, &path, &file)?,
-            Check::UidBeyond => beyond(channel, check, Kind::Uid, ids.uid, &path)?,
-            Check::GidBeyond => beyond(channel, check, Kind::Gid, ids.gid, &path)?,
+            Check::FileOwn | Check::FileFirst | Check::FileLast => own(channel, check, ids, files)?,
+            Check::UidBeyond => beyond(channel, check, Kind::Uid, ids.uid, folder)?,
+            Check::GidBeyond => beyond(channel, check, Kind::Gid, ids.gid, folder)?,
         }
     }
     Ok(())
 }
 
-/// Gives the file to the IDs and hands it out, for the host to see whose it is.
-fn own(
-    channel: &Channel,
-    check: Check,
-    ids: PerKind<Option<u32>>,
-    path: &Path,
-    file: &File,
-) -> nix::Result<()> {
-    match chown(path, ids.uid.map(Uid::from_raw), ids.gid.map(Gid::from_raw)) {
-        Ok(()) => channel.send(&Event::File(check), &[file.as_fd()]),
+/// Gives the check's file to the IDs, for the host to see whose it is.
+fn own(channel: &Channel, check: Check, ids: PerKind<Option<u32>>, files: &[OwnedFd]) -> nix::Result<()> {
+    let file = check.file(files).ok_or(Errno::EBADF)?;
+    match fchown(file, ids.uid.map(Uid::from_raw), ids.gid.map(Gid::from_raw)) {
+        Ok(()) => channel.send(&Event::File(check), &[]),
         Err(errno) => say(channel, check, ProbeStatus::Failed, format!("chown: {}", errno.desc())),
     }
 }
 
-/// Tries to give the file to an ID that is not mapped.
-fn beyond(channel: &Channel, check: Check, kind: Kind, id: Option<u32>, path: &Path) -> nix::Result<()> {
+/// Tries to give a file to an ID that is not mapped.
+fn beyond(channel: &Channel, check: Check, kind: Kind, id: Option<u32>, folder: &Path) -> nix::Result<()> {
     let Some(id) = id else {
         let words = format!("every {} is mapped", kind.name());
         return say(channel, check, ProbeStatus::NotApplicable, words);
     };
+    let file = File::create_new(folder.join(check.name()))
+        .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
     let result = match kind {
-        Kind::Uid => chown(path, Some(Uid::from_raw(id)), None),
-        Kind::Gid => chown(path, None, Some(Gid::from_raw(id))),
+        Kind::Uid => fchown(file, Some(Uid::from_raw(id)), None),
+        Kind::Gid => fchown(file, None, Some(Gid::from_raw(id))),
     };
     let name = kind.name();
     match result {
@@ -143,8 +169,9 @@ mod tests {
             ranges in prop::collection::vec((1000u32..3_000_000_000, 1u64..70_000), 1..6)
         ) {
             let range = |&(start, count): &(u32, u64)| Range::new(SubId::new(start), Count::new(count)?);
-            let ranges: Vec<Range> = ranges.iter().map(|r| range(r).unwrap()).collect();
+            let mut ranges: Vec<Range> = ranges.iter().map(|r| range(r).unwrap()).collect();
             let map = podman(999, &ranges).unwrap();
+            ranges.sort_by_key(|range| range.first());
             let maps = PerKind { uid: map.clone(), gid: map.clone() };
             let id = |check: Check| check.ids(&maps).uid.unwrap();
             prop_assert_eq!(outside(&map, id(Check::FileOwn)), Some(999));

@@ -55,7 +55,7 @@ pub(super) enum Event {
         /// `/proc/self/uid_map` and `gid_map`.
         maps: PerKind<String>,
     },
-    /// A file of the container's, with its descriptor: its owner is for the host to see.
+    /// A file of the root side's was given away: its owner is for the host to see.
     File(Check),
     /// A check that the container judged itself.
     Checked {
@@ -75,6 +75,8 @@ pub(super) enum Event {
 /// From the root side to the container.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reply {
+    /// Run the checks, on the files whose descriptors come along.
+    Check,
     /// Run CMD.
     Run,
     /// End.
@@ -91,7 +93,11 @@ pub(super) struct Incoming<T> {
 
 /// One end of the socket.
 #[derive(Debug)]
-pub(super) struct Channel(OwnedFd);
+pub(super) struct Channel {
+    fd: OwnedFd,
+    /// Whether descriptors are accepted. The root side takes none.
+    takes_fds: bool,
+}
 
 impl Channel {
     /// The root side's end, on which the kernel names each sender, and the other.
@@ -99,11 +105,11 @@ impl Channel {
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         setsockopt(&ours, sockopt::PassCred, &true)?;
-        Ok((Self(ours), Self(theirs)))
+        Ok((Self { fd: ours, takes_fds: false }, Self { fd: theirs, takes_fds: true }))
     }
 
     pub(super) fn from_fd(fd: OwnedFd) -> Self {
-        Self(fd)
+        Self { fd, takes_fds: true }
     }
 
     /// Sends one message. `EPIPE` where nobody is there any more.
@@ -113,17 +119,18 @@ impl Channel {
         let rights = [ControlMessage::ScmRights(&raw)];
         let control = if raw.is_empty() { &[][..] } else { &rights[..] };
         let parts = [IoSlice::new(&bytes)];
-        sendmsg::<()>(self.0.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+        sendmsg::<()>(self.fd.as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None).map(drop)
     }
 
     /// Waits for a message; `None` at the end of the stream.
     ///
     /// # Errors
-    /// `EBADMSG` for one that is not understood, `EMSGSIZE` for one that is too long.
+    /// `EBADMSG` for one that is not understood, `EMSGSIZE` for one that is too long, `ENOBUFS` for one with
+    /// descriptors that are not taken.
     pub(super) fn receive<T: DeserializeOwned>(&self) -> nix::Result<Option<Incoming<T>>> {
         let mut buffer = vec![0; LONGEST];
         let received = loop {
-            match crate::sys::receive(self.0.as_fd(), &mut buffer) {
+            match crate::sys::receive(self.fd.as_fd(), &mut buffer, self.takes_fds) {
                 // A peer that ended without reading all is reported once, before what it had sent.
                 Err(Errno::EINTR | Errno::ECONNRESET) => {}
                 result => break result?,
@@ -142,14 +149,14 @@ impl Channel {
         &self,
         deadline: Instant,
     ) -> nix::Result<Option<Incoming<T>>> {
-        wait_readable(self.0.as_fd(), deadline)?;
+        wait_readable(self.fd.as_fd(), deadline)?;
         self.receive()
     }
 }
 
 impl AsFd for Channel {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 
@@ -184,17 +191,19 @@ mod tests {
 
     fn raw(channel: &Channel, bytes: &[u8]) -> nix::Result<usize> {
         let parts = [IoSlice::new(bytes)];
-        sendmsg::<()>(channel.0.as_raw_fd(), &parts, &[], MsgFlags::MSG_NOSIGNAL, None)
+        sendmsg::<()>(channel.fd.as_raw_fd(), &parts, &[], MsgFlags::MSG_NOSIGNAL, None)
     }
 
     #[test]
     fn the_kernel_names_the_sender_and_hands_over_descriptors() {
         let (ours, theirs) = Channel::pair().unwrap();
-        let file = std::fs::File::open("/dev/null").unwrap();
-        theirs.send(&Event::File(Check::FileOwn), &[file.as_fd()]).unwrap();
+        theirs.send(&Event::File(Check::FileOwn), &[]).unwrap();
         let incoming = ours.receive::<Event>().unwrap().unwrap();
         assert!(matches!(incoming.message, Event::File(Check::FileOwn)));
-        assert_eq!((incoming.fds.len(), incoming.pid), (1, Some(nix::unistd::getpid().as_raw())));
+        assert_eq!(incoming.pid, Some(nix::unistd::getpid().as_raw()));
+        let file = std::fs::File::open("/dev/null").unwrap();
+        ours.send(&Reply::Check, &[file.as_fd(); 3]).unwrap();
+        assert_eq!(theirs.receive::<Reply>().unwrap().unwrap().fds.len(), 3);
         drop(theirs);
         assert!(ours.receive::<Event>().unwrap().is_none());
     }
@@ -210,6 +219,17 @@ mod tests {
         let soon = Instant::now() + Duration::from_millis(20);
         assert_eq!(ours.receive_until::<Event>(soon).unwrap_err(), Errno::ETIMEDOUT);
         assert!(Instant::now() >= soon);
+    }
+
+    #[test]
+    fn the_root_side_is_given_no_descriptor() {
+        let (ours, theirs) = Channel::pair().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        theirs.send(&Event::Ready, &[writer.as_fd()]).unwrap();
+        drop(writer);
+        assert_eq!(ours.receive::<Event>().unwrap_err(), Errno::ENOBUFS);
+        // Nobody has the writing end: not even by a descriptor that nobody knows of.
+        assert_eq!(nix::unistd::read(&reader, &mut [0]), Ok(0));
     }
 
     #[test]

@@ -11,15 +11,18 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::Spec;
+use super::drop::Identity;
 pub(super) use super::launch::system;
 use super::launch::{self, Launch};
+use super::probes;
 use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
 use super::terminal::Terminal;
 use super::verdict::{Seen, expected_maps, failed};
 use super::world::World;
 use crate::error::{Code, Error, Result};
+use crate::idmap;
 use crate::proof::{Proof, Step};
-use crate::range::Kind;
+use crate::range::{Kind, PerKind};
 use crate::snapshot::Machine;
 use crate::sys::Ignored;
 
@@ -83,6 +86,14 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
     // As the user, CMD has the user's own terminal and session.
     let own_session = identity.is_some() || spec.command.is_none();
     let (ours, theirs) = Channel::pair().map_err(system("make a socket"))?;
+    let owner = identity.as_ref().map(|user| owner(user, world));
+    let files = match probes::files(owner) {
+        Ok(files) => files,
+        Err(errno) => {
+            let words = format!("a file of the user's: {}", errno.desc());
+            return Ok(failed(spec, machine, world, Step::Drop, words.as_bytes()));
+        }
+    };
     let launch = Launch { identity, stdio, own_session, world };
     let worker = launch::start(spec, &launch, &theirs)?;
     drop(theirs);
@@ -93,7 +104,10 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
     let request = Request { maps: maps.clone(), timeout, terminal: is_terminal };
     // A worker that is gone already has said why, or the end of the stream says so below.
     let _ = ours.send(&request, &helpers);
+    // This one the container reads, after the worker has read the other.
+    let _ = ours.send(&Reply::Check, &files.iter().map(|file| file.as_fd()).collect::<Vec<_>>());
     let mut seen = Seen::new(maps, worker.pid, world);
+    seen.files = files;
     watch(&ours, &mut seen, spec.timeout).map_err(system("talk to the container"))?;
 
     let mut exit = None;
@@ -109,6 +123,15 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
     drop(terminal);
     worker.end(&ours);
     Ok(seen.proof(spec, machine, exit))
+}
+
+/// Whose the check files are, as the host numbers it: the user's, or in a world those of the IDs that stand for
+/// the user. An ID that the world does not have stays what it is, and its check fails.
+fn owner(user: &Identity, world: Option<&World>) -> PerKind<u32> {
+    let own = PerKind { uid: user.uid.as_raw(), gid: user.gid.as_raw() };
+    PerKind::from_fn(|kind| {
+        world.and_then(|world| idmap::outside(&world.maps()[kind], own[kind])).unwrap_or(own[kind])
+    })
 }
 
 /// Hears the container until it is ready or has failed.

@@ -1,12 +1,12 @@
 //! From what was heard and what the kernel shows to a proof.
 
 use std::io::Read as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::Pid;
 
 use super::Spec;
@@ -18,13 +18,14 @@ use crate::idmap::{self, Extent};
 use crate::proof::{Identity, Place, Probe, ProbeStatus, Proof, Step};
 use crate::range::{Count, Kind, PerKind, Range, SubId};
 use crate::snapshot::Machine;
-use crate::sys;
 use crate::text::escape;
 
 /// What is known so far.
 pub(super) struct Seen {
     /// The step that is under way.
     pub(super) step: Step,
+    /// The files that the container gives away.
+    pub(super) files: Vec<OwnedFd>,
     worker: Pid,
     expected: PerKind<Vec<Extent>>,
     host: PerKind<Vec<Extent>>,
@@ -73,6 +74,7 @@ impl Seen {
         Self {
             world: world.map(|world| world.maps().clone()),
             step: Step::Drop,
+            files: Vec::new(),
             worker,
             expected,
             host: PerKind::default(),
@@ -99,7 +101,7 @@ impl Seen {
                 self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());
             }
             Event::File(check) => {
-                let probe = self.judge_file(check, incoming.fds.first());
+                let probe = self.judge_file(check, check.file(&self.files));
                 self.probes.push(probe);
             }
             Event::Checked { check, mut status, mut words } => {
@@ -181,13 +183,13 @@ impl Seen {
         .ok()
     }
 
-    /// The host's view of a file that the container gave to mapped IDs.
+    /// The host's view of a file of ours that the container gave to mapped IDs.
     fn judge_file(&self, check: Check, file: Option<&OwnedFd>) -> Probe {
         let ids = check.ids(&self.expected);
         let wanted = PerKind::from_fn(|kind| idmap::outside(&self.expected[kind], ids[kind]?));
-        let (status, message) = match (file.map(|fd| sys::owner(fd.as_fd())), ids, wanted) {
+        let (status, message) = match (file.map(fstat), ids, wanted) {
             (
-                Some(Ok((uid, gid))),
+                Some(Ok(FileStat { st_uid: uid, st_gid: gid, .. })),
                 PerKind { uid: Some(u), gid: Some(g) },
                 PerKind { uid: Some(wanted_uid), gid: Some(wanted_gid) },
             ) => {
@@ -201,8 +203,8 @@ impl Seen {
                 };
                 (status, format!("a file of {u}:{g} inside belongs to {whose}{wrong}"))
             }
-            (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("statx: {}", errno.desc())),
-            _ => (ProbeStatus::Failed, "no file came".to_owned()),
+            (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("fstat: {}", errno.desc())),
+            _ => (ProbeStatus::Failed, "there is no such file".to_owned()),
         };
         Probe { id: check.name().to_owned(), status, message }
     }

@@ -3,7 +3,7 @@
 use super::{Entry, Facts, Group, Seen, Status, is_map};
 use crate::idmap::{MAX_EXTENTS, PAGE, podman, text_len};
 use crate::proof::Step;
-use crate::range::{Kind, Range};
+use crate::range::Kind;
 use crate::text::shell_word;
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -77,7 +77,12 @@ fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     facts.ranges[kind].is_empty().then(|| {
         (
             format!("{} has no subordinate {}s", facts.user, kind.name()),
-            format!("no line of {} (or {}) in /etc/{}", facts.user, facts.uid, kind.file()),
+            format!(
+                "no line of {} (or {}) in /etc/{} that every program reads alike",
+                facts.user,
+                facts.uid,
+                kind.file()
+            ),
             format!("sudo subidctl apply {}", user(facts)),
         )
     })
@@ -90,7 +95,7 @@ fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     Some((
         format!("{}'s own {name} {id} lies in the range {range}", facts.user),
         format!("/etc/{} gives {range} to {}, whose {name} is {id}", kind.file(), facts.user),
-        replace(facts, *range),
+        replace(facts),
     ))
 }
 
@@ -103,7 +108,7 @@ fn overlap(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     Some((
         format!("two ranges of {} overlap", facts.user),
         format!("/etc/{} gives {} both {first} and {second}", kind.file(), facts.user),
-        replace(facts, second),
+        replace(facts),
     ))
 }
 
@@ -124,8 +129,7 @@ fn too_long(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     })
 }
 
-/// The range goes, and another one comes.
-fn replace(facts: &Facts<'_>, range: Range) -> String {
-    let user = user(facts);
-    format!("sudo subidctl release --range {range} {user} && sudo subidctl apply {user}")
+/// The ranges go, and a right one comes.
+fn replace(facts: &Facts<'_>) -> String {
+    format!("sudo subidctl apply --replace {}", user(facts))
 }

@@ -136,7 +136,7 @@ fn no_privilege(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
     };
     Some(Seen {
         file: Some(path.to_owned()),
-        message: format!("{} has no privilege", kind.helper()),
+        message: format!("{} is neither setuid root nor has file capabilities", kind.helper()),
         evidence: describe(helper),
         fix,
     })

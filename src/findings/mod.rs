@@ -164,21 +164,19 @@ pub const NO_ANSWER: &str = "no answer in time";
 fn unexplained(step: Step, words: &str, facts: &Facts<'_>) -> (String, String, String) {
     let user = crate::text::shell_word(facts.user.as_bytes()).unwrap_or_else(|| facts.uid.to_string());
     let helper = is_map(step);
-    let (cause, evidence, fix) = if helper && words.contains("not allowed") {
-        (
-            "range-not-granted",
-            "the helper does not take the line that subidctl reads as the user's",
-            format!("sudo subidctl audit {user}"),
-        )
+    let trace = || format!("sudo strace -f subidctl verify {user}");
+    let (cause, message, evidence, fix) = if helper && words.contains("not allowed") {
+        let message = "the helper does not take the line that subidctl reads as the user's";
+        ("range-not-granted", message, words, format!("subidctl plan {user}"))
     } else if helper && words.starts_with(NO_ANSWER) {
-        ("no-answer", "the helper waits, most likely for a name service", format!("getent passwd {user}"))
+        let message = "the helper waits, most likely for a name service";
+        ("no-answer", message, "it did not end in time", format!("getent passwd {user}"))
     } else if step == Step::Timeout {
-        ("no-answer", "the deadline passed", format!("sudo strace -f subidctl verify {user}"))
+        ("no-answer", "the container did not answer", "the deadline passed", trace())
     } else {
-        let trace = format!("sudo strace -f subidctl verify {user}");
-        ("unexplained", "no known fault of this host explains it", trace)
+        ("unexplained", "no known fault of this host explains it", words, trace())
     };
-    (cause.to_owned(), evidence.to_owned(), fix)
+    (cause.to_owned(), message.to_owned(), evidence.to_owned(), fix)
 }
 
 /// What the kernel says of a missing right.

@@ -74,7 +74,7 @@ pub(super) fn none(allocator: &Allocator<'_>, want: &Want, kind: Kind, count: Co
     let error = Error::new(Code::NoRoom, what).why(why);
     match window_that_works(allocator, count) {
         Some(range) => error.fix(format!(
-            "a pool that would work, for /etc/subidctl/policy.toml: min = {}, max = {}",
+            "a pool that would work, to paste into /etc/subidctl/policy.toml:\n    min = {}\n    max = {}",
             range.first(),
             range.last()
         )),

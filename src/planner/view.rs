@@ -3,6 +3,7 @@
 use super::rule::Rules;
 use super::taken::{Taken, Witness, witnesses};
 use crate::error::Result;
+use crate::idmap;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
@@ -156,14 +157,10 @@ fn inside(snapshot: &Snapshot, kind: Kind, owner: &[u8], id: u32) -> Option<u32>
         Some(account) => super::Owner::account(account).spellings(&snapshot.accounts),
         None => vec![owner.to_vec()],
     };
-    let mut inside = 1u64;
-    for claim in
-        snapshot.files[kind].claims().filter(|c| !c.released && spellings.iter().any(|s| s == c.owner))
-    {
-        if let Some(offset) = id.checked_sub(claim.range.first()).filter(|_| claim.range.contains(id)) {
-            return u32::try_from(inside.checked_add(u64::from(offset))?).ok();
-        }
-        inside = inside.checked_add(claim.range.count().get())?;
-    }
-    None
+    let lines =
+        snapshot.files[kind].claims().filter(|c| !c.released && spellings.iter().any(|s| s == c.owner));
+    let ranges: Vec<Range> = lines.map(|c| c.range).collect();
+    // Only the extents of the ranges count here: the first is that of the owner's own ID.
+    let map = idmap::podman(0, &ranges)?;
+    idmap::inside(map.get(1..)?, Range::single(id))
 }

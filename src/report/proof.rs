@@ -213,6 +213,7 @@ mod tests {
             step: Step::UidMap,
             helper_message: "newuidmap: write to uid_map failed: Operation not permitted".to_owned(),
             cause: "helper-no-privilege".to_owned(),
+            message: "newuidmap is neither setuid root nor has file capabilities".to_owned(),
             evidence: "/usr/bin/newuidmap: mode 0755".to_owned(),
             fix: "sudo chmod u+s /usr/bin/newuidmap".to_owned(),
         });

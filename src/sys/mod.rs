@@ -30,5 +30,5 @@ pub use process::{
 };
 pub use signal::discard_pending;
 pub use socket::{Received, receive};
-pub use stat::{mount_ignores_setuid, owner, xattr};
+pub use stat::{mount_ignores_setuid, xattr};
 pub use tty::{make_controlling, peer, set_size, size};

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
 
 /// Descriptors that one message can carry; further ones are closed by the kernel.
-const MOST_FDS: usize = 2;
+const MOST_FDS: usize = 3;
 
 /// One message.
 #[derive(Debug, Default)]
@@ -21,12 +21,17 @@ pub struct Received {
     pub pid: Option<i32>,
 }
 
-/// Receives one message of a `SOCK_SEQPACKET` socket.
+/// Receives one message of a `SOCK_SEQPACKET` socket. Where it is to come without descriptors the kernel never
+/// installs any: to close one of a stranger's can take for ever (a flush that a FUSE server does not answer).
 ///
 /// # Errors
 /// `EMSGSIZE` for a message longer than the buffer, `ENOBUFS` for too many descriptors, what recvmsg gives.
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Received> {
-    let mut space = cmsg_space!([std::os::fd::RawFd; MOST_FDS], UnixCredentials);
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], with_fds: bool) -> nix::Result<Received> {
+    let mut space = if with_fds {
+        cmsg_space!([std::os::fd::RawFd; MOST_FDS], UnixCredentials)
+    } else {
+        cmsg_space!(UnixCredentials)
+    };
     let mut parts = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;

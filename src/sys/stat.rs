@@ -1,34 +1,10 @@
-//! What a file is, without waiting for whoever serves it.
+//! What a file is, beyond its status.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, fstatvfs};
-
-/// Owner and group of an open file, from what the kernel has at hand: a file system served by another
-/// process (FUSE, NFS) is not asked, so that its owner cannot keep us waiting.
-///
-/// # Errors
-/// What statx gives.
-pub fn owner(file: BorrowedFd<'_>) -> nix::Result<(u32, u32)> {
-    let mut stat = std::mem::MaybeUninit::<libc::statx>::zeroed();
-    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
-    // SAFETY: the path is terminated, and `stat` has room for what statx writes.
-    let done = unsafe {
-        libc::statx(
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            libc::STATX_UID | libc::STATX_GID,
-            stat.as_mut_ptr(),
-        )
-    };
-    Errno::result(done)?;
-    // SAFETY: all bits of the structure were set to zero before and zero is valid for each field.
-    let stat = unsafe { stat.assume_init() };
-    Ok((stat.stx_uid, stat.stx_gid))
-}
 
 /// An extended attribute of at most 256 bytes of an open file (also one opened with `O_PATH`); `None` where
 /// the file or its file system has none of that name.

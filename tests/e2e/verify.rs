@@ -188,13 +188,24 @@ fn verify_has_a_deadline() {
 }
 
 #[test]
-fn several_ranges_are_mapped_in_the_order_of_the_file() {
-    needs!("unshare", "nsenter", "newuidmap");
-    let sandbox =
-        Sandbox::new().user("alice", 1001).subids("alice:300000:1000\nbob:1:1\nalice:200000:65536\n").start();
+fn several_ranges_are_mapped_as_podman_does() {
+    needs!("unshare", "nsenter", "newuidmap", "podman");
+    let lines = "alice:300000:1000\nbob:1:1\n1001:400000:10\nalice:200000:65536\n";
+    let sandbox = Sandbox::new().user("alice", 1001).subids(lines).start();
     let proof = sandbox.run("subidctl verify --json alice").ok().json();
-    assert_eq!(
-        proof["uid_map"],
-        serde_json::json!([[0, 1001, 1], [1, 300_000, 1000], [1001, 200_000, 65536]])
-    );
+    let expected = [[0, 1001, 1], [1, 200_000, 65536], [65537, 300_000, 1000], [66537, 400_000, 10]];
+    assert_eq!(proof["uid_map"], serde_json::json!(expected));
+    let text: String = expected.iter().map(|[a, b, c]| format!("{a} {b} {c}\n")).collect();
+    assert_eq!(Podman::new(&sandbox, "alice").unshare_map("uid_map"), text);
+}
+
+#[test]
+fn a_user_who_traces_the_worker_cannot_hold_root_up() {
+    needs!("unshare", "nsenter", "newuidmap", "strace", "pgrep");
+    let sandbox = served();
+    // A tracer that was stopped never takes note of the worker's end, which hides it from the worker's parent.
+    let traced = "subidctl verify --timeout 5 alice -- sleep 1000 & verify=$!; sleep 1; \
+        strace -o /dev/null -p $(pgrep -o -f __container) & tracer=$!; sleep 1; kill -STOP $tracer; \
+        wait $verify; code=$?; kill -KILL $tracer; exit $code";
+    sandbox.within(25).run(traced).exits(125);
 }
