@@ -224,14 +224,14 @@ fn parse_range(text: &str) -> Result<Range, String> {
     Range::parse(text).ok_or_else(|| "a range is START:COUNT or FIRST-LAST, at most to 4294967295".to_owned())
 }
 
-fn parse_sample(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "a sample is a whole number from 1 on".to_owned())
-}
-
 /// Seconds, also with a fraction; at most a day.
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|s| (0.0..=86400.0).contains(s));
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds from 0 to 86400".to_owned())
+}
+
+fn parse_sample(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "a sample is a whole number from 1 on".to_owned())
 }
 
 #[cfg(test)]
