@@ -138,7 +138,7 @@ pub(super) struct Apply {
     #[arg(long)]
     pub(super) verify: bool,
     /// Of many users start the containers of N
-    #[arg(long, value_name = "N", default_value_t = SAMPLE, requires = "verify")]
+    #[arg(long, value_name = "N", default_value_t = SAMPLE, value_parser = parse_sample, requires = "verify")]
     pub(super) sample: usize,
 }
 
@@ -194,7 +194,7 @@ pub(super) struct Verify {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "command", "timeout"])]
     pub(super) plan: Option<PathBuf>,
     /// Of many users of a plan start the containers of N
-    #[arg(long, value_name = "N", default_value_t = SAMPLE, requires = "plan")]
+    #[arg(long, value_name = "N", default_value_t = SAMPLE, value_parser = parse_sample, requires = "plan")]
     pub(super) sample: usize,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
@@ -224,6 +224,10 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let time = parse_seconds(text).ok().filter(|time| !time.is_zero());
     time.ok_or_else(|| "a number of seconds above 0, at most 86400".to_owned())
+}
+
+fn parse_sample(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "a sample is a whole number from 1 on".to_owned())
 }
 
 #[cfg(test)]

@@ -99,6 +99,11 @@ impl People {
 
     /// Says what was proven where.
     pub(super) fn show(&self, proofs: &[Proof], output: Output) -> Result<()> {
+        if self.chosen.is_empty() {
+            output.note(
+                "note: no owner of the plan has both an account and a range, so no container was started\n",
+            );
+        }
         output.text(&report::several(proofs, self.all))
     }
 }
@@ -151,13 +156,10 @@ pub(super) fn failure(proofs: &[Proof], undo: Option<&str>) -> Option<Error> {
     })
 }
 
-fn word(text: &str) -> String {
-    shell_word(text.as_bytes()).unwrap_or_default()
-}
-
-/// Adds the proofs to a document.
+/// Adds the proofs to a document, and whether all of them are good.
 pub(super) fn with_proofs(mut document: Value, proofs: &[Proof], findings: &Value) -> Value {
     if let Some(object) = document.as_object_mut() {
+        object.insert("ok".to_owned(), proofs.iter().all(|proof| proof.ok).into());
         object.insert("proofs".to_owned(), proofs.iter().map(report::json).collect());
         object.insert("findings".to_owned(), findings.clone());
     }

@@ -343,6 +343,30 @@ mod tests {
     }
 
     #[test]
+    fn in_a_world_the_host_sees_other_numbers() {
+        let mut seen = seen(Pid::this());
+        let world = |ids: &[&str]| {
+            let ids = ids.iter().map(|r| crate::range::Range::parse(r).unwrap()).collect();
+            idmap::packed(&ids, 3_000_000_000).unwrap()
+        };
+        let maps = world(&["0:1", "1001:1", "100000:65536"]);
+        seen.world = Some(PerKind { uid: maps.clone(), gid: maps });
+        let host = |first: u32, count: u64| {
+            vec![
+                Extent { inside: 0, outside: 3_000_000_001, count: 1 },
+                Extent { inside: 1, outside: first, count },
+            ]
+        };
+        let both = |map: Vec<Extent>| PerKind { uid: map.clone(), gid: map };
+        assert_eq!(seen.as_there(both(host(3_000_000_002, 65536))), Some(seen.expected.clone()));
+        // One ID more than the world has, and an ID that is the host's own.
+        assert_eq!(seen.as_there(both(host(3_000_000_002, 65537))), None);
+        assert_eq!(seen.as_there(both(host(100_000, 65536))), None);
+        assert_eq!(seen.id_there(Kind::Uid, 0), None, "real root is no user of the world");
+        assert_eq!(seen.id_there(Kind::Uid, 3_000_000_000), Some(0));
+    }
+
+    #[test]
     fn a_file_that_belongs_to_somebody_else_fails() {
         let seen = seen(Pid::this());
         let file = open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).unwrap();

@@ -140,11 +140,11 @@ pub fn cause(step: Step, words: String, facts: &Facts<'_>) -> Failure {
     let explained = catalogue()
         .filter(|entry| (entry.explains)(step, &words))
         .find_map(|entry| entry.find(facts).into_iter().find(|finding| concerns(finding, step)));
-    let (cause, evidence, fix) = match explained {
-        Some(finding) => (finding.id.to_owned(), finding.evidence, finding.fix),
+    let (cause, message, evidence, fix) = match explained {
+        Some(finding) => (finding.id.to_owned(), finding.message, finding.evidence, finding.fix),
         None => unexplained(step, &words, facts),
     };
-    Failure { step, helper_message: words, cause, evidence, fix }
+    Failure { step, helper_message: words, cause, message, evidence, fix }
 }
 
 /// A fault of newgidmap does not explain why newuidmap failed.
@@ -161,7 +161,7 @@ fn concerns(finding: &Finding, step: Step) -> bool {
 pub const NO_ANSWER: &str = "no answer in time";
 
 /// Where nothing in the catalogue explains it: what can be said all the same.
-fn unexplained(step: Step, words: &str, facts: &Facts<'_>) -> (String, String, String) {
+fn unexplained(step: Step, words: &str, facts: &Facts<'_>) -> (String, String, String, String) {
     let user = crate::text::shell_word(facts.user.as_bytes()).unwrap_or_else(|| facts.uid.to_string());
     let helper = is_map(step);
     let trace = || format!("sudo strace -f subidctl verify {user}");

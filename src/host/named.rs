@@ -77,6 +77,20 @@ pub fn read_named(path: &Path, trust: Trust) -> Result<Vec<u8>> {
     read_bounded(&mut file, &shown)
 }
 
+/// Reads standard input, or any other stream, up to 64 MiB.
+pub fn read_bounded(source: &mut impl std::io::Read, shown: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(Code::ReadFailed, format!("cannot read {shown}")).why(e.to_string()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|n| n > LARGEST) {
+        return Err(Error::new(Code::UntrustedFile, format!("{shown} cannot be used"))
+            .why("it is larger than 64 MiB"));
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,18 +118,4 @@ mod tests {
         mode(&file, 0o664);
         assert_eq!(read(&file, Trust::Plan), Err(Code::UntrustedFile));
     }
-}
-
-/// Reads standard input, or any other stream, up to 64 MiB.
-pub fn read_bounded(source: &mut impl std::io::Read, shown: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source
-        .take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(Code::ReadFailed, format!("cannot read {shown}")).why(e.to_string()))?;
-    if u64::try_from(bytes.len()).is_ok_and(|n| n > LARGEST) {
-        return Err(Error::new(Code::UntrustedFile, format!("{shown} cannot be used"))
-            .why("it is larger than 64 MiB"));
-    }
-    Ok(bytes)
 }

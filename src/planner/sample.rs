@@ -13,15 +13,12 @@ type Lines<'a> = HashMap<&'a [u8], Vec<(usize, Range)>>;
 pub struct Holders<'a>(PerKind<Lines<'a>>);
 
 impl<'a> Holders<'a> {
-    /// Indexes the lines that are not released; of a line that readers take in several ways the first.
+    /// Indexes the lines that all readers take alike and that are not released.
     pub fn new(files: PerKind<&'a Document>) -> Self {
         Self(PerKind::from_fn(|kind| {
             let mut all: Lines<'a> = HashMap::new();
-            for claim in files[kind].claims().filter(|claim| !claim.released) {
-                let lines = all.entry(claim.owner).or_default();
-                if lines.last().is_none_or(|(line, _)| *line != claim.line) {
-                    lines.push((claim.line, claim.range));
-                }
+            for claim in files[kind].claims().filter(|claim| claim.canonical && !claim.released) {
+                all.entry(claim.owner).or_default().push((claim.line, claim.range));
             }
             all
         }))

@@ -82,7 +82,9 @@ pub fn several(proofs: &[Proof], all: usize) -> String {
                 let _ = writeln!(
                     out,
                     "ok     {} (uid {}): {} IDs mapped as expected",
-                    proof.user, proof.uid, ids
+                    proof.user,
+                    proof.uid,
+                    thousands(ids)
                 );
             } else {
                 out.push_str(&text(proof));

@@ -28,7 +28,9 @@ fn an_unchecked_plan_reaches_nothing_of_host_roots() {
     let exe = std::env::current_exe().unwrap();
     let name = exe.file_name().unwrap().to_str().unwrap().to_owned();
     let sandbox = Sandbox::new().user("alice", 1001).tree(exe.parent().unwrap()).start();
-    sandbox.run("echo secret >/root/secret; chmod 600 /root/secret; chmod 711 /root").ok();
+    sandbox
+        .run("echo secret >/root/secret; chmod 600 /root/secret; chmod 711 /root; chmod 1777 /var/tmp")
+        .ok();
     let test = "--exact e2e::world::library::driver --test-threads=1 --nocapture";
     let output = sandbox.run(&format!("{DRIVE}=1 /srv/{name} {test}")).ok().says("driver done");
     let _ = output.never_says("reached");
@@ -87,7 +89,18 @@ fn attack() -> i32 {
         }
     };
     check("read", std::fs::read("/root/secret").is_ok());
+    check("everybody's folder", std::fs::write("/var/tmp/hack", "mine").is_ok());
     check("shadow", std::fs::read("/etc/shadow").is_ok());
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let own = ["/etc", "/run", "/dev", "/tmp", "/proc"];
+    check(
+        "a mount",
+        mounts.lines().any(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let restricted = words[5].starts_with("ro") && words[5].contains("nosuid");
+            !restricted && !own.contains(&words[4])
+        }),
+    );
     let none = None::<&str>;
     // The mounts are its own; what lies on them is not.
     let _ = mount(none, "/", none, MsFlags::MS_REMOUNT | MsFlags::MS_BIND, none);
