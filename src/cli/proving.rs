@@ -15,7 +15,6 @@ use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range};
 use crate::report::proof as report;
 use crate::snapshot::{Account, Machine};
-use crate::text::shell_word;
 
 /// How long the checks of one container may take where nobody says.
 pub(super) const CHECKS: Duration = Duration::from_secs(30);

@@ -116,7 +116,7 @@ fn a_damaged_journal_or_ledger_has_a_way_out() {
     sandbox.run("subidctl apply --yes alice").ok();
     sandbox.run("printf '{' > /etc/.subidctl.journal; chmod 600 /etc/.subidctl.journal").ok();
     sandbox.run("subidctl list").ok().says("alice").says("sudo subidctl recover");
-    let error = sandbox.run("subidctl recover --yes --json").exits(1);
+    let error = sandbox.run("subidctl recover --yes --json").exits(6);
     assert_eq!(error.json()["code"], "recovery-conflict", "{error}");
     assert!(!sandbox.names("/etc").iter().any(|name| name == ".subidctl.journal"));
     sandbox.run("subidctl recover --yes").ok().says("No change is unfinished");
