@@ -68,7 +68,11 @@ pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> R
         let mut proofs = Proofs::new(args, &context, &plan, by);
         if stops || !plan.changed() {
             // Nothing is planned, so what there is to try is the host.
-            let failed = if stops { None } else { proofs.on_host(None, output) };
+            let failed = match stops {
+                true => None,
+                false if args.how.dry_run => proofs.in_world(output)?,
+                false => proofs.on_host(None, output),
+            };
             output.document(&proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }

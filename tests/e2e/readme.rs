@@ -16,9 +16,29 @@ fn blocks(language: &str) -> Vec<String> {
 #[test]
 fn the_first_commands_are_the_ones_that_the_test_run_tries() {
     let first = blocks("sh").remove(0);
-    assert_eq!(first, "apt-get install -y uidmap && cargo build --release\ntests/run\n");
+    assert_eq!(first, "apt-get install -y uidmap && cargo run --release -- demo\ntests/run\n");
     let run = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run")).unwrap();
     assert!(run.contains("README.md"), "tests/run no longer runs the README's commands");
+}
+
+#[test]
+fn the_demo_shown_is_the_demo() {
+    needs!("unshare", "nsenter", "newuidmap");
+    let shown = blocks("text").remove(0);
+    let seen = super::alice_and_bob().run("subidctl demo").ok().stdout;
+    assert!(alike(&masked(&format!("...\n{shown}")), &masked(&seen)), "shown:\n{shown}\nseen:\n{seen}");
+}
+
+#[test]
+fn the_three_lines_for_a_real_host_work() {
+    needs!("unshare", "nsenter", "newuidmap");
+    let sandbox = super::alice_and_bob();
+    for line in blocks("sh").remove(1).lines() {
+        let line = line.strip_prefix("sudo ").unwrap_or(line);
+        let yes = if line.contains(" apply ") { " --yes" } else { "" };
+        sandbox.run(&format!("{line}{yes}")).ok();
+    }
+    assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\nalice:165536:65536\n");
 }
 
 #[test]
