@@ -1,9 +1,59 @@
 //! Terminals.
 
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::pty::Winsize;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
+use nix::unistd::Pid;
+
+/// Signals that ask a program to end, and the one that ends the waiting for them.
+const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+const DONE: Signal = Signal::SIGUSR2;
+
+/// Does work that changes the terminal's settings. A signal that asks to end gives the terminal its settings
+/// back and calls `ended`, which must end the process: its default action would leave the terminal as it is,
+/// without echo.
+///
+/// # Errors
+/// `ENOTTY` where it is no terminal.
+pub fn with_settings_kept<T>(
+    terminal: BorrowedFd<'_>,
+    ended: impl Fn() + Sync,
+    work: impl FnOnce() -> T,
+) -> nix::Result<T> {
+    let settings = tcgetattr(terminal)?;
+    // The copy of another thread needs no `RefCell`.
+    let settings = libc::termios::from(settings);
+    let mut signals = SigSet::empty();
+    for signal in ENDING.into_iter().chain([DONE]) {
+        signals.add(signal);
+    }
+    let mut before = SigSet::empty();
+    // Blocked before the thread is made, so that it alone takes them.
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut before))?;
+    let done = AtomicBool::new(false);
+    let result = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let signal = signals.wait();
+            if !done.load(Ordering::SeqCst) && signal.is_ok() {
+                let _ = tcsetattr(terminal, SetArg::TCSADRAIN, &settings.into());
+                ended();
+            }
+        });
+        let result = work();
+        done.store(true, Ordering::SeqCst);
+        kill(Pid::this(), DONE).map(|()| result)
+    });
+    // A Ctrl-C that the work has read it sends to its own thread too, and tells.
+    let mut told = SigSet::empty();
+    told.add(Signal::SIGINT);
+    super::discard_pending(&told);
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
+    result
+}
 
 /// Makes the terminal the controlling one of the session that this process leads.
 ///
