@@ -28,8 +28,38 @@ pub(super) struct Dotlock {
 /// What an attempt at a lock gave.
 pub(super) enum Attempt {
     Ours(Dotlock),
-    /// Another's, in one sentence.
-    Held(String),
+    /// Another's.
+    Held(Held),
+}
+
+/// A lock that cannot be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Who has it, in one sentence.
+    pub(super) why: String,
+    /// What ends that.
+    pub(super) fix: String,
+}
+
+impl Held {
+    /// By a process that will be done.
+    pub(super) fn by(pid: i32, path: &str, age: &str) -> Self {
+        let holder = format!("pid {pid} ({})", command(pid));
+        Self {
+            fix: format!("wait until {holder} is done, or give it more time with --lock-timeout"),
+            why: format!("{path} is {age}held by {holder}"),
+        }
+    }
+
+    /// By nobody who could be seen: only a person can tell that it is left over.
+    pub(super) fn unknown(why: String, full: &std::path::Path) -> Self {
+        let remove = crate::text::shell_word(full.as_os_str().as_encoded_bytes())
+            .map_or_else(|| "remove it".to_owned(), |path| format!("sudo rm {path}"));
+        Self {
+            why,
+            fix: format!("see that no useradd, usermod or the like is running (ps -e), then {remove}"),
+        }
+    }
 }
 
 /// Who made an existing lock.
@@ -37,8 +67,8 @@ pub(super) enum Attempt {
 enum Holder {
     /// Surely gone.
     Gone,
-    /// Alive, or nobody knows: one sentence.
-    Unsure(String),
+    /// Alive, or nobody knows.
+    Unsure(Held),
 }
 
 /// Tries to take a lock. A lock whose holder is surely gone is taken over, which is safe only while
@@ -56,16 +86,18 @@ pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
         match etc.open(name, OFlag::O_RDONLY) {
             Err(Errno::ENOENT) => {}
             Err(errno) => {
-                return Ok(Attempt::Held(format!("{} cannot be read: {}", shown(etc, name), errno.desc())));
+                let why = format!("{} cannot be read: {}", shown(etc, name), errno.desc());
+                return Ok(Attempt::Held(Held::unknown(why, &etc.full(name))));
             }
             Ok(file) => match holder(etc, name, &file)? {
-                Holder::Unsure(who) => return Ok(Attempt::Held(who)),
+                Holder::Unsure(held) => return Ok(Attempt::Held(held)),
                 Holder::Gone if same(etc, name, &file)? => etc.remove(name)?,
                 Holder::Gone => {}
             },
         }
     }
-    Ok(Attempt::Held(format!("{} is taken again and again", shown(etc, name))))
+    let why = format!("{} is taken again and again", shown(etc, name));
+    Ok(Attempt::Held(Held { why, fix: "wait until the other programs are done".to_owned() }))
 }
 
 impl Dotlock {
@@ -89,19 +121,18 @@ fn holder(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Holder> {
     let path = shown(etc, name);
     let age = age(&stat);
     let since = format!("{} s old", age.as_secs());
+    let unsure = |why| Holder::Unsure(Held::unknown(why, &etc.full(name)));
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
-        return Ok(Holder::Unsure(format!("{path} is not a regular file")));
+        return Ok(unsure(format!("{path} is not a regular file")));
     }
     let mut content = [0; 32];
     let len = crate::sys::retry(|| nix::unistd::read(&file, &mut content))?;
     let content = content.get(..len).unwrap_or_default();
     if content.is_empty() {
-        return Ok(Holder::Unsure(format!("{path} is empty and {since}; shadow never takes it over")));
+        return Ok(unsure(format!("{path} is empty and {since}; shadow never takes it over")));
     }
     let Some(pid) = pid(content) else {
-        return Ok(Holder::Unsure(format!(
-            "{path} does not hold a pid and is {since}; shadow never takes it over"
-        )));
+        return Ok(unsure(format!("{path} does not hold a pid and is {since}; shadow never takes it over")));
     };
     if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
         return Ok(Holder::Gone);
@@ -115,7 +146,7 @@ fn holder(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Holder> {
     if predates_boot || younger {
         return Ok(Holder::Gone);
     }
-    Ok(Holder::Unsure(format!("{path} is held by pid {pid} ({}) and {since}", command(pid))))
+    Ok(Holder::Unsure(Held::by(pid, &path, &format!("{since} and "))))
 }
 
 /// A pid as shadow reads it: decimal, at least 1, then nothing or NULs.
@@ -147,7 +178,7 @@ fn started(pid: i32) -> Option<Duration> {
 }
 
 /// The command of a process, escaped.
-pub(super) fn command(pid: i32) -> String {
+fn command(pid: i32) -> String {
     match std::fs::read(format!("/proc/{pid}/comm")) {
         Ok(comm) => crate::text::escape(comm.trim_ascii_end()),
         Err(_) => "unknown command".to_owned(),
@@ -179,7 +210,7 @@ mod tests {
         match take(&folder, "subuid.lock").unwrap() {
             Attempt::Held(who) => {
                 assert_eq!(std::fs::read(&path).unwrap(), content);
-                Err(who)
+                Err(who.why)
             }
             Attempt::Ours(lock) => {
                 assert_eq!(std::fs::read(&path).unwrap(), format!("{}\0", std::process::id()).as_bytes());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
-use super::dotlock::{self, Attempt, Dotlock};
+use super::dotlock::{self, Attempt, Dotlock, Held};
 use super::folder::Folder;
 use super::shield::Shield;
 use crate::error::{Code, Error, Result};
@@ -34,7 +34,7 @@ pub(super) struct Locks<'f> {
 
 enum Try<'f> {
     Ours(Locks<'f>),
-    Busy(String, Duration),
+    Busy(Held, Duration),
 }
 
 impl<'f> Locks<'f> {
@@ -46,7 +46,7 @@ impl<'f> Locks<'f> {
         loop {
             match Self::attempt(etc)? {
                 Try::Ours(locks) => return Ok(locks),
-                Try::Busy(why, _) if Instant::now() >= deadline => return Err(busy(&why)),
+                Try::Busy(held, _) if Instant::now() >= deadline => return Err(busy(held)),
                 Try::Busy(_, pause) => std::thread::sleep(pause),
             }
         }
@@ -65,11 +65,14 @@ impl<'f> Locks<'f> {
         let pwd = retry(|| openat(etc.fd(), PWD_LOCK, flags, mode)).map_err(failed(PWD_LOCK))?;
         if let LockTry::Held(pid) = try_lock_whole(pwd.as_fd()).map_err(failed(PWD_LOCK))? {
             let path = crate::text::path(&etc.full(PWD_LOCK));
-            let who = pid.map_or_else(
-                || "a process that cannot be seen from here".to_owned(),
-                |pid| format!("pid {pid} ({})", dotlock::command(pid)),
+            let held = pid.map_or_else(
+                || Held {
+                    why: format!("{path} is held by a process that cannot be seen from here"),
+                    fix: "wait until it is done, or give it more time with --lock-timeout".to_owned(),
+                },
+                |pid| Held::by(pid, &path, ""),
             );
-            return Ok(Try::Busy(format!("{path} is held by {who}"), POLL_PWD));
+            return Ok(Try::Busy(held, POLL_PWD));
         }
         // From here on dropping `locks` gives back what was taken.
         let mut locks = Self { etc, dotlocks: Vec::new(), _pwd: pwd, since: Instant::now(), _shield: shield };
@@ -97,8 +100,8 @@ impl Drop for Locks<'_> {
 }
 
 /// The error for locks that another program holds.
-pub(super) fn busy(why: &str) -> Error {
-    Error::new(Code::Busy, "the account files are locked by another program")
-        .why(why)
-        .fix("wait until it is done, or give more time with --lock-timeout; remove a lock file only when you know that no program is using it")
+pub(super) fn busy(held: Held) -> Error {
+    Error::new(Code::Busy, "the account files are locked by another program; nothing was changed")
+        .why(held.why)
+        .fix(held.fix)
 }

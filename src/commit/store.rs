@@ -10,6 +10,7 @@ use nix::fcntl::{FallocateFlags, OFlag, fallocate, openat};
 use nix::sys::stat::{Mode, fchmod, fstat, mkdirat};
 use nix::unistd::{fsync, ftruncate};
 
+use super::dotlock::Held;
 use super::folder::{Folder, Like, errno};
 use super::locks;
 use crate::error::{Code, Result};
@@ -218,7 +219,12 @@ fn flock(state: &Folder, deadline: Instant) -> Result<File> {
             Ok(()) => return Ok(lock),
             Err(Errno::EINTR) => {}
             Err(Errno::EWOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(POLL),
-            Err(Errno::EWOULDBLOCK) => return Err(locks::busy("another subidctl is at work")),
+            Err(Errno::EWOULDBLOCK) => {
+                return Err(locks::busy(Held {
+                    why: "another subidctl is at work".to_owned(),
+                    fix: "wait until it is done, or give it more time with --lock-timeout".to_owned(),
+                }));
+            }
             Err(errno) => return Err(failed(errno)),
         }
     }
