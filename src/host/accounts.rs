@@ -5,6 +5,7 @@ use super::directory;
 use crate::error::{Code, Error, Result};
 use crate::range::{Kind, Login, Uid};
 use crate::snapshot::{Account, Snapshot};
+use crate::text::shell_word;
 
 /// Further than this from what was typed, a name is no spelling of it.
 const LIKENESS: usize = 2;
@@ -172,12 +173,19 @@ fn unknown(snapshot: &Snapshot, what: &str, typed: &[u8]) -> Error {
 }
 
 fn failed(snapshot: &Snapshot, kind: Kind, asked: &str, errno: nix::errno::Errno, typed: &[u8]) -> Error {
+    let database = if kind == Kind::Uid { "passwd" } else { "group" };
+    let key =
+        if typed.is_empty() { asked.split(' ').next_back().map(str::to_owned) } else { shell_word(typed) };
+    let answers = match key {
+        Some(key) => format!("see that the directory answers (getent {database} {key}), and run it again"),
+        None => "see that the directory answers, and run it again".to_owned(),
+    };
     let fix = match alike(snapshot, typed).filter(|_| kind == Kind::Uid) {
-        Some(name) => format!("did you mean '{name}'? Else see that the directory answers, and run it again"),
-        None => "see that the directory answers, and run it again; +1001 asks for a uid".to_owned(),
+        Some(name) => format!("did you mean '{name}'? Else {answers}"),
+        None => answers,
     };
     Error::new(Code::LookupFailed, format!("nobody knows whether there is a {asked}"))
-        .why(directory::no_answer(snapshot, kind, asked, errno))
+        .why(directory::no_answer(snapshot, kind, errno))
         .fix(fix)
 }
 

@@ -45,7 +45,7 @@ pub fn probe(snapshot: &mut Snapshot, kind: Kind, range: Range) {
             }),
         };
         if let Err(errno) = answer {
-            let mut sentence = no_answer(snapshot, kind, &format!("{} {id}", kind.name()), errno);
+            let mut sentence = format!("{} {id}: {}", kind.name(), no_answer(snapshot, kind, errno));
             let unanswered = &mut snapshot.accounts.lookups.unanswered;
             if unanswered.len() + 1 == PATIENCE {
                 sentence.push_str("; no further ID is asked for");
@@ -74,12 +74,12 @@ pub(super) fn group_by_name(snapshot: &mut Snapshot, name: &[u8]) -> Result<Opti
 }
 
 /// `uid 5000: no answer (/etc/nsswitch.conf line 7, passwd: files sss): Connection timed out`.
-pub(super) fn no_answer(snapshot: &Snapshot, kind: Kind, asked: &str, errno: Errno) -> String {
+pub(super) fn no_answer(snapshot: &Snapshot, kind: Kind, errno: Errno) -> String {
     let reason = match errno {
         Errno::EIO => "a source failed, or its module cannot be loaded",
         errno => errno.desc(),
     };
-    format!("{asked}: no answer ({}): {reason}", place(snapshot, kind))
+    format!("no answer ({}): {reason}", place(snapshot, kind))
 }
 
 /// The nsswitch line that names the directory.

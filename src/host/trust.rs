@@ -60,7 +60,8 @@ pub fn file(root: &Root, dir: BorrowedFd<'_>, path: &str) -> Result<()> {
     owner_and_mode(root, &full, &stat)?;
     let c_name = CString::new(name.as_encoded_bytes()).map_err(|_| reading(Errno::EINVAL))?;
     if crate::sys::is_mount_root(dir, &c_name).map_err(reading)? {
-        return Err(untrusted(&full, "something is mounted on it, so that it cannot be replaced"));
+        return Err(untrusted(&full, "something is mounted on it, so that it cannot be replaced")
+            .fix(command("umount", &full, "take the mount away")));
     }
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let fd = nix::fcntl::openat(dir, name, flags, Mode::empty()).map_err(reading)?;
@@ -73,13 +74,15 @@ pub fn file(root: &Root, dir: BorrowedFd<'_>, path: &str) -> Result<()> {
 fn owner_and_mode(root: &Root, full: &Path, stat: &FileStat) -> Result<()> {
     let tree = || fstat(root.dir()).is_ok_and(|top| top.st_uid == stat.st_uid);
     if stat.st_uid != 0 && (root.is_running() || !tree()) {
-        return Err(untrusted(full, format!("it is owned by uid {}, not by root", stat.st_uid)));
+        return Err(untrusted(full, format!("it is owned by uid {}, not by root", stat.st_uid))
+            .fix(format!("look at what it says, then {}", command("chown root:", full, "give it to root"))));
     }
     if stat.st_mode & 0o022 != 0 {
         return Err(untrusted(
             full,
             format!("others than its owner may write it (mode {:04o})", stat.st_mode & 0o7777),
-        ));
+        )
+        .fix(format!("look at what it says, then {}", command("chmod go-w", full, "take that right away"))));
     }
     Ok(())
 }
@@ -87,15 +90,17 @@ fn owner_and_mode(root: &Root, full: &Path, stat: &FileStat) -> Result<()> {
 fn changeable(full: &Path, fd: BorrowedFd<'_>) -> Result<()> {
     // Where the file system has no such flags, none is set.
     if crate::sys::inode_flags(fd).is_ok_and(|flags| flags & UNCHANGEABLE != 0) {
-        let fix = crate::text::shell_word(full.as_os_str().as_encoded_bytes()).map_or_else(
-            || "take the attribute off with chattr".to_owned(),
-            |path| format!("sudo chattr -ia {path}"),
-        );
         return Err(Error::new(Code::WriteFailed, format!("cannot change {}", crate::text::path(full)))
             .why("it is immutable or append-only (lsattr shows i or a)")
-            .fix(fix));
+            .fix(command("chattr -ia", full, "take the attribute off with chattr")));
     }
     Ok(())
+}
+
+/// The command that mends a path, or in words where the path cannot be typed.
+fn command(verb: &str, full: &Path, or: &str) -> String {
+    let path = crate::text::shell_word(full.as_os_str().as_encoded_bytes());
+    path.map_or_else(|| or.to_owned(), |path| format!("sudo {verb} {path}"))
 }
 
 fn untrusted(full: &Path, why: impl Into<String>) -> Error {
