@@ -12,7 +12,9 @@ use crate::report::{FILES, error_text, list_json, list_text, subid_lines};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.subid && output.json {
-        return Err(Error::new(Code::Usage, "--subid and --json exclude each other"));
+        return Err(Error::new(Code::Usage, "--subid and --json exclude each other")
+            .why("each is a form of its own for the same ranges")
+            .fix("leave one of them out"));
     }
     let mut context = Context::load(global)?;
     let mut owned: Vec<Owned> = planner::owners(&context.snapshot).collect();

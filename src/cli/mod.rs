@@ -70,7 +70,9 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Recover(args) => recover::run(global, args, output),
         Command::Completions { shell } => {
             if output.json {
-                return Err(Error::new(Code::Usage, "completions have no JSON form"));
+                return Err(Error::new(Code::Usage, "completions have no JSON form")
+                    .why("the script is for a shell, not for a program")
+                    .fix("leave --json out"));
             }
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "subidctl", &mut script);
@@ -82,8 +84,9 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
 /// Help and version go to stdout; a command line that makes no sense is an error like any other.
 fn unparsed(error: &clap::Error, args: &[OsString]) -> u8 {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let _ = error.print();
-        return if error.use_stderr() { Code::Usage.exit() } else { 0 };
+        let printed = error.print();
+        let unseen = if printed.is_err() { Code::StdoutClosed.exit() } else { 0 };
+        return if error.use_stderr() { Code::Usage.exit() } else { unseen };
     }
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -91,6 +94,8 @@ fn unparsed(error: &clap::Error, args: &[OsString]) -> u8 {
     let (mut why, mut fix) = (Vec::new(), Vec::new());
     for line in lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")) {
         match line.strip_prefix("tip: ") {
+            // `--` in front would make it a name, and no name begins with `-`.
+            Some(tip) if tip.starts_with("to pass ") => {}
             Some(tip) => fix.push(tip),
             None => why.push(line),
         }
@@ -99,12 +104,23 @@ fn unparsed(error: &clap::Error, args: &[OsString]) -> u8 {
         if words.is_empty() { or.to_owned() } else { crate::text::escape(words.join(" ").as_bytes()) }
     };
     let error = Error::new(Code::Usage, crate::text::escape(what.as_bytes()))
-        .why(line(why, "the command line does not make sense"))
+        .why(line(why, reason(error.kind())))
         .fix(line(fix, "subidctl --help, or subidctl COMMAND --help, lists what there is"));
     let json = args.iter().any(|a| a == "--json");
     let global = Global { json, policy: None, root: None, quiet: false, verbose: false, color: Color::Auto };
     Output::new(&global).error(&error);
     error.code.exit()
+}
+
+/// Why a command line is refused, where clap gives no reason beside what it found.
+fn reason(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::UnknownArgument => "this command has no such option or operand, and no name begins with -",
+        ErrorKind::InvalidSubcommand => "subidctl has no such command",
+        ErrorKind::ArgumentConflict => "the two contradict each other",
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => "the option does not take this value",
+        _ => "the command line does not make sense",
+    }
 }
 
 /// A host whose subordinate IDs come from a directory: exit 8, or 0 where the caller expects such hosts.

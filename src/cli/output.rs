@@ -69,8 +69,9 @@ impl Output {
 
 /// A document as text that a terminal may be shown.
 pub(super) fn json_text(document: &Value) -> Result<String> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|e| Error::new(Code::System, "cannot write JSON").why(e.to_string()))?;
+    let text = serde_json::to_string_pretty(document).map_err(|e| {
+        Error::new(Code::System, "cannot write JSON").why(e.to_string()).fix("run it without --json")
+    })?;
     Ok(crate::text::escape_json(&text) + "\n")
 }
 
@@ -81,6 +82,8 @@ pub(super) fn json_text(document: &Value) -> Result<String> {
 pub(super) fn print(bytes: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| {
-        Error::new(Code::StdoutClosed, "cannot write to stdout").why(e.to_string()).fix("nothing was changed")
+        Error::new(Code::StdoutClosed, "cannot write to stdout; nothing was changed")
+            .why(e.to_string())
+            .fix("send it to a file with room, or to a program that reads to the end")
     })
 }

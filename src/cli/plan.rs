@@ -65,7 +65,8 @@ pub(super) fn worse(a: u8, b: u8) -> u8 {
 /// Prints the document of a change that is made: a reader who left does not change how it ended.
 pub(super) fn after_commit(output: Output, document: &Value) {
     if let Err(error) = output.document(document) {
-        output.note(&format!("note: the change is made, but {}: {}\n", error.what, error.why));
+        output
+            .note(&format!("note: the change is made, but its document cannot be written: {}\n", error.why));
     }
 }
 

@@ -36,7 +36,9 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
     }
     for (user, own) in &from {
         if own.is_some() && selection.count.is_some() {
-            return Err(Error::new(Code::Usage, "--count and a list with ranges exclude each other"));
+            return Err(Error::new(Code::Usage, "--count and a list with ranges exclude each other")
+                .why(format!("the list gives {} a range, which has its own count", escape(user)))
+                .fix("leave --count out, or the ranges in the list"));
         }
         gathered.named(context, selection, user, own.or(range))?;
     }

@@ -78,7 +78,7 @@ pub(super) fn none(allocator: &Allocator<'_>, want: &Want, kind: Kind, count: Co
             range.first(),
             range.last()
         )),
-        None => error.fix("release ranges that nobody needs: no pool below 2^31 has room"),
+        None => error.fix("ask for fewer IDs (--count 65536 is what most images need), or release ranges that nobody needs: no pool below 2^31 has room"),
     }
 }
 
