@@ -1,6 +1,7 @@
 //! The end-to-end tests, by command.
 
 mod apply;
+mod bad_input;
 mod crash;
 mod engine;
 mod image;
