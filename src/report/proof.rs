@@ -45,7 +45,7 @@ pub fn text(proof: &Proof) -> String {
     }
     if let Some(failure) = &proof.failure {
         let _ = writeln!(out, "FAILED at the step {}: {}", failure.step.name(), failure.helper_message);
-        let _ = writeln!(out, "  cause   : {}", failure.cause);
+        let _ = writeln!(out, "  cause   : {} [{}]", failure.message, failure.cause);
         let _ = writeln!(out, "  evidence: {}", failure.evidence);
         let _ = writeln!(out, "  fix     : {}", failure.fix);
     }
@@ -227,7 +227,7 @@ mod tests {
                  0       1000          1
                  1     100000      65536
         FAILED at the step uid-map: newuidmap: write to uid_map failed: Operation not permitted
-          cause   : helper-no-privilege
+          cause   : newuidmap is neither setuid root nor has file capabilities [helper-no-privilege]
           evidence: /usr/bin/newuidmap: mode 0755
           fix     : sudo chmod u+s /usr/bin/newuidmap
         A rootless container of tscherf (uid 1000) does not work.
