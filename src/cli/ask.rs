@@ -1,14 +1,12 @@
 //! The one question before a change.
 
-use std::io::IsTerminal as _;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use dialoguer::Confirm;
-use dialoguer::console::Term;
 use nix::errno::Errno;
 
 use crate::error::{Code, Error, Result};
-use crate::report::{Style, error_text};
 use crate::sys;
 
 /// Where the answer comes from.
@@ -23,61 +21,57 @@ pub(super) enum From {
 /// Asks, unless `yes`.
 ///
 /// # Errors
-/// `needs-yes` without a terminal, `declined` for no, `interrupted` for Ctrl-C. Any other signal that asks to end ends the process here, the
-/// terminal as it was.
+/// `needs-yes` without a terminal, `declined` for anything but y or yes, `interrupted` for Ctrl-C or a signal
+/// that asks to end.
 pub(super) fn confirm(question: &str, yes: bool, from: From) -> Result<()> {
     if yes {
         return Ok(());
     }
-    let (term, input) = match from {
-        From::Stdin if std::io::stdin().is_terminal() => {
-            (Term::stderr(), std::io::stdin().as_fd().try_clone_to_owned().ok())
-        }
-        From::Terminal => controlling_terminal().ok_or_else(needs_yes)?,
-        From::Stdin => return Err(needs_yes()),
+    let (input, mut output) = match from {
+        From::Stdin if std::io::stdin().is_terminal() => stdin(),
+        From::Stdin => None,
+        From::Terminal => controlling_terminal(),
+    }
+    .ok_or_else(needs_yes)?;
+    let ask = || {
+        let written = output.write_all(format!("{question} [y/N] ").as_bytes());
+        written
+            .and_then(|()| output.flush())
+            .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
     };
-    // An answer ends with Enter: a stray one must not answer the next question.
-    let ask = Confirm::new().with_prompt(question).default(false).wait_for_newline(true);
-    let answer = input.ok_or(Errno::EBADF).and_then(|input| {
-        sys::with_settings_kept(input.as_fd(), || end(&term), || ask.interact_on_opt(&term))
-    });
-    match answer.map_err(|errno| unasked(errno.desc()))? {
-        Ok(Some(true)) => Ok(()),
+    match sys::ask_line(input.as_fd(), ask) {
+        Ok(Some(answer)) if matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes" | b"Yes" | b"YES") => Ok(()),
         Ok(_) => Err(Error::new(Code::Declined, "nothing was changed")
             .why("the question was not answered with yes")
             .fix("to make the change, run it again and answer y")),
-        Err(dialoguer::Error::IO(e)) if e.kind() == std::io::ErrorKind::Interrupted => Err(interrupted()),
-        Err(dialoguer::Error::IO(e)) => Err(unasked(&e.to_string())),
+        Err(Errno::EINTR) => {
+            // The message shall not stand behind the question.
+            let _ = output.write_all(b"\n");
+            Err(Error::new(Code::Interrupted, "interrupted; nothing was changed")
+                .why("Ctrl-C or a signal came before the answer")
+                .fix("to make the change, run it again and answer y"))
+        }
+        Err(errno) => Err(Error::new(Code::NeedsYes, "the question could not be asked; nothing was changed")
+            .why(errno.desc())
+            .fix("run it on a terminal, or add --yes")),
     }
 }
 
-/// A signal at the prompt: nothing has been done yet, so this is the end.
-fn end(term: &Term) {
-    let _ = term.show_cursor();
-    let style = Style { color: false, full: true };
-    super::to_stderr(&format!("\n{}", error_text(&interrupted(), style)));
-    std::process::exit(i32::from(Code::Interrupted.exit()));
+/// What is asked on, and what the question is written to.
+type Ends = (OwnedFd, Box<dyn Write>);
+
+fn stdin() -> Option<Ends> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned().ok()?;
+    Some((input, Box::new(std::io::stderr())))
 }
 
-fn interrupted() -> Error {
-    Error::new(Code::Interrupted, "interrupted; nothing was changed")
-        .why("Ctrl-C or a signal came before the answer")
-        .fix("to make the change, run it again and answer y")
-}
-
-fn unasked(why: &str) -> Error {
-    Error::new(Code::NeedsYes, "the question could not be asked; nothing was changed")
-        .why(why)
-        .fix("run it on a terminal, or add --yes")
+fn controlling_terminal() -> Option<Ends> {
+    let open = || File::options().read(true).write(true).open("/dev/tty").ok();
+    Some((open()?.into(), Box::new(open()?)))
 }
 
 fn needs_yes() -> Error {
     Error::new(Code::NeedsYes, "a change needs a confirmation; nothing was changed")
         .why("stdin is not a terminal, and --yes is not given")
         .fix("look at the diff, then run it again with --yes")
-}
-
-fn controlling_terminal() -> Option<(Term, Option<OwnedFd>)> {
-    let open = || std::fs::File::options().read(true).write(true).open("/dev/tty").ok();
-    Some((Term::read_write_pair(open()?, open()?), open().map(OwnedFd::from)))
 }

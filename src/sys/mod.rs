@@ -31,4 +31,4 @@ pub use process::{
 pub use signal::discard_pending;
 pub use socket::{Received, receive};
 pub use stat::{mount_ignores_setuid, xattr};
-pub use tty::{make_controlling, peer, set_size, size, with_settings_kept};
+pub use tty::{ask_line, make_controlling, peer, set_size, size};

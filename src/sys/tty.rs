@@ -1,58 +1,59 @@
 //! Terminals.
 
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::Winsize;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
-use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
-use nix::unistd::Pid;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Signals that ask a program to end, and the one that ends the waiting for them.
+/// Signals that ask a program to end.
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
-const DONE: Signal = Signal::SIGUSR2;
 
-/// Does work that changes the terminal's settings. A signal that asks to end gives the terminal its settings
-/// back and calls `ended`, which must end the process: its default action would leave the terminal as it is,
-/// without echo.
+/// An answer is one line of at most so many bytes.
+const LONGEST_LINE: usize = 256;
+
+/// Asks by `question` and reads one line from a terminal, without its newline and nothing beyond it; `None` at
+/// the end of the input. The terminal keeps its settings, so that there is nothing to give back whatever ends
+/// the program.
 ///
 /// # Errors
-/// `ENOTTY` where it is no terminal.
-pub fn with_settings_kept<T>(
+/// `EINTR` where a signal asked to end, from the question on, which is then done with; what asking and reading
+/// give.
+pub fn ask_line(
     terminal: BorrowedFd<'_>,
-    ended: impl Fn() + Sync,
-    work: impl FnOnce() -> T,
-) -> nix::Result<T> {
-    let settings = tcgetattr(terminal)?;
-    // The copy of another thread needs no `RefCell`.
-    let settings = libc::termios::from(settings);
+    question: impl FnOnce() -> nix::Result<()>,
+) -> nix::Result<Option<Vec<u8>>> {
     let mut signals = SigSet::empty();
-    for signal in ENDING.into_iter().chain([DONE]) {
+    for signal in ENDING {
         signals.add(signal);
     }
     let mut before = SigSet::empty();
-    // Blocked before the thread is made, so that it alone takes them.
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut before))?;
-    let done = AtomicBool::new(false);
-    let result = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let signal = signals.wait();
-            if !done.load(Ordering::SeqCst) && signal.is_ok() {
-                let _ = tcsetattr(terminal, SetArg::TCSADRAIN, &settings.into());
-                ended();
-            }
-        });
-        let result = work();
-        done.store(true, Ordering::SeqCst);
-        kill(Pid::this(), DONE).map(|()| result)
-    });
-    // A Ctrl-C that the work has read it sends to its own thread too, and tells.
-    let mut told = SigSet::empty();
-    told.add(Signal::SIGINT);
-    super::discard_pending(&told);
+    let line = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .and_then(|pending| question().and_then(|()| line_or_signal(terminal, &pending)));
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-    result
+    line
+}
+
+fn line_or_signal(terminal: BorrowedFd<'_>, pending: &SignalFd) -> nix::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    loop {
+        let mut either =
+            [PollFd::new(pending.as_fd(), PollFlags::POLLIN), PollFd::new(terminal, PollFlags::POLLIN)];
+        super::retry(|| poll(&mut either, PollTimeout::NONE))?;
+        if pending.read_signal()?.is_some() {
+            return Err(Errno::EINTR);
+        }
+        let mut byte = [0];
+        match super::retry(|| nix::unistd::read(terminal, &mut byte))? {
+            0 if line.is_empty() => return Ok(None),
+            0 => return Ok(Some(line)),
+            _ if byte == *b"\n" || line.len() >= LONGEST_LINE => return Ok(Some(line)),
+            _ => line.extend(byte),
+        }
+    }
 }
 
 /// Makes the terminal the controlling one of the session that this process leads.

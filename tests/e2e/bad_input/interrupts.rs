@@ -11,8 +11,9 @@ const BOTH: &str = "bob:100000:65536\nalice:165536:65536\n";
 fn at_the_prompt(interrupt: impl FnOnce(&Sandbox, &mut crate::harness::Terminal)) {
     let sandbox = alice_and_bob();
     let before = witness(&sandbox);
-    let mut terminal = sandbox
-        .terminal("stty -a > /tmp/before; subidctl apply alice; echo \"exit $?\"; stty -a > /tmp/after");
+    // Ctrl-C may reach the shell, too, which has to go on.
+    let session = "stty -a > /tmp/before; subidctl apply alice; echo \"exit $?\"; stty -a > /tmp/after";
+    let mut terminal = sandbox.terminal(&format!("trap : INT; {session}"));
     terminal.expect("[y/");
     interrupt(&sandbox, &mut terminal);
     terminal.expect("interrupted; nothing was changed");
