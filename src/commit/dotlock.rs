@@ -47,7 +47,7 @@ impl Held {
         let holder = format!("pid {pid} ({})", command(pid));
         Self {
             fix: format!("wait until {holder} is done, or give it more time with --lock-timeout"),
-            why: format!("{path} is {age}held by {holder}"),
+            why: format!("{path} is held by {holder}{age}"),
         }
     }
 
@@ -146,7 +146,7 @@ fn holder(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Holder> {
     if predates_boot || younger {
         return Ok(Holder::Gone);
     }
-    Ok(Holder::Unsure(Held::by(pid, &path, &format!("{since} and "))))
+    Ok(Holder::Unsure(Held::by(pid, &path, &format!(" and {since}"))))
 }
 
 /// A pid as shadow reads it: decimal, at least 1, then nothing or NULs.
