@@ -28,12 +28,12 @@ const LOGIN_DEFS: &[u8] = b"UID_MIN 1000\nUID_MAX 60000\nGID_MIN 1000\nGID_MAX 6
 const RANGE: &str = "100000:65536";
 
 pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
-    let refuse = |what| Err(Error::new(Code::Usage, what).fix("subidctl demo"));
+    let refuse = |what, why| Err(Error::new(Code::Usage, what).why(why).fix("sudo subidctl demo"));
     if output.json {
-        return refuse("demo has no JSON form");
+        return refuse("demo has no JSON form", "it tells a story to people");
     }
     if global.root.is_some() {
-        return refuse("demo has a host of its own, and works on no other");
+        return refuse("demo takes no --root", "it has a made-up host of its own");
     }
     proving::need_root()?;
     let host = Root::system()?;

@@ -155,12 +155,25 @@ pub(super) fn failure(proofs: &[Proof], undo: Option<&str>) -> Option<Error> {
     })
 }
 
-/// Adds the proofs to a document, and whether all of them are good.
+/// Adds the proofs to a document, and whether all of them are good and nobody was refused.
 pub(super) fn with_proofs(mut document: Value, proofs: &[Proof], findings: &Value) -> Value {
     if let Some(object) = document.as_object_mut() {
-        object.insert("ok".to_owned(), proofs.iter().all(|proof| proof.ok).into());
+        let refused = object.get("refusals").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        object.insert("ok".to_owned(), (!refused && proofs.iter().all(|proof| proof.ok)).into());
         object.insert("proofs".to_owned(), proofs.iter().map(report::json).collect());
         object.insert("findings".to_owned(), findings.clone());
     }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_document_with_a_refusal_is_not_ok() {
+        let ok = |refusals| with_proofs(json!({ "refusals": refusals }), &[], &json!([]))["ok"].clone();
+        assert_eq!((ok(json!([])), ok(json!([{ "owner": "nobody" }]))), (json!(true), json!(false)));
+    }
 }

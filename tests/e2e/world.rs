@@ -179,7 +179,19 @@ fn where_no_namespace_can_be_made_there_is_no_world() {
     let limit = "echo 0 >/proc/sys/user/max_user_namespaces && subidctl apply --verify --yes --json alice";
     let failed = sandbox.run(&format!("{nested} '{limit}'")).exits(4).json();
     assert_eq!(failed["code"], "world-unavailable", "{failed:#}");
+    let why = failed["why"].as_str().unwrap_or_default();
+    assert!(why.contains("max_*_namespaces"), "no disk is full: {failed:#}");
     assert_eq!(sandbox.id_files(), before);
+}
+
+#[test]
+fn where_root_could_not_come_back_from_a_world_there_is_none() {
+    needs!("unshare", "nsenter", "setpriv", "newuidmap");
+    let sandbox = alice_and_bob();
+    let less = "setpriv --bounding-set -sys_admin --inh-caps -sys_admin subidctl";
+    for command in ["demo", "apply -n --verify alice"] {
+        let _ = sandbox.run(&format!("{less} {command}")).exits(4).says("no world can be made");
+    }
 }
 
 #[test]

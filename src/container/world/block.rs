@@ -61,7 +61,7 @@ pub(super) fn choose(
 pub(super) fn too_long(why: String) -> Error {
     Error::new(Code::WorldMapTooLong, "these users do not fit one world")
         .why(why)
-        .fix("prove fewer of them: --sample N, or a user at a time")
+        .fix("prove fewer of them: --sample N, or a user at a time; without --verify a change needs no world")
 }
 
 #[cfg(test)]

@@ -41,6 +41,9 @@ use crate::range::{Kind, PerKind, Range, RangeSet};
 use crate::snapshot::{Machine, Snapshot};
 use crate::sys;
 
+/// What is tried where a limit on namespaces shows.
+const NAMESPACES_MADE: &str = "make its namespaces";
+
 /// How often another block is taken where one turns out to be in use.
 const ATTEMPTS: usize = 5;
 
@@ -111,6 +114,8 @@ impl World {
         let namespaces = NAMESPACES.iter().map(|(name, flag)| Ok((namespace(&pid, name)?, *flag)));
         let namespaces = namespaces.collect::<nix::Result<_>>()?;
         let pids = [namespace(&pid, "pid")?, namespace("self", "pid")?];
+        // Whoever may not come back to their own may not spawn here: known now, and not halfway (see `spawn`).
+        setns(&pids[1], CloneFlags::CLONE_NEWPID)?;
         let path = OFlag::O_PATH | OFlag::O_CLOEXEC;
         let root = open(format!("/proc/{pid}/root").as_str(), path | OFlag::O_DIRECTORY, Mode::empty())?;
         let helpers = PerKind::try_from_fn(|kind| {
@@ -198,7 +203,7 @@ impl Init {
         let (ours, theirs) = Channel::pair().map_err(runner::system("make a socket"))?;
         let flags = NAMESPACES.iter().fold(CloneFlags::CLONE_NEWPID, |all, (_, flag)| all | *flag);
         let pid = sys::spawn_container(flags, || init::main(&theirs, stage, copies))
-            .map_err(unavailable("make its namespaces"))?;
+            .map_err(unavailable(NAMESPACES_MADE))?;
         Ok(Self { pid, channel: ours })
     }
 
@@ -278,10 +283,29 @@ fn random() -> Result<u32> {
 fn unavailable(doing: &str) -> impl Fn(Errno) -> Error {
     let doing = doing.to_owned();
     move |errno| {
+        // namespaces(7): no disk is full, one of the limits below /proc/sys/user is reached.
+        if errno == Errno::ENOSPC && doing == NAMESPACES_MADE {
+            return Error::new(Code::WorldUnavailable, "no world can be made to try the planned files in")
+                .why("this host allows no more namespaces (/proc/sys/user/max_*_namespaces)")
+                .fix("sudo sysctl -w user.max_user_namespaces=28633; without --verify it needs no world");
+        }
         Error::new(Code::WorldUnavailable, "no world can be made to try the planned files in")
             .why(format!("cannot {doing}: {}", errno.desc()))
             .fix(
                 "run it on the host itself, not in a container or chroot; without --verify it needs no world",
             )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_on_namespaces_is_no_full_disk() {
+        let limit = unavailable(NAMESPACES_MADE)(Errno::ENOSPC);
+        assert!(limit.why.contains("max_*_namespaces") && limit.fix.contains("sysctl"), "{limit:?}");
+        let disk = unavailable("copy newuidmap")(Errno::ENOSPC);
+        assert!(disk.why.contains("No space left"), "{disk:?}");
     }
 }
