@@ -24,6 +24,9 @@ pub struct SavedPlan {
     /// subuid and subgid, before and after.
     pub files: Vec<SavedFile>,
     assignments: Vec<SavedAssignment>,
+    /// Repairs: a plan of `apply` has none.
+    #[serde(default)]
+    edits: Vec<serde_json::Value>,
 }
 
 /// One file of a saved plan.
@@ -96,6 +99,9 @@ impl SavedPlan {
         }
         let plan: Self =
             serde_json::from_value(value).map_err(|e| bad(crate::text::escape(e.to_string().as_bytes())))?;
+        if !plan.edits.is_empty() {
+            return Err(bad("it has edits, and only assignments are applied".to_owned()));
+        }
         debug_assert_eq!(plan.schema, SCHEMA);
         let assignments = plan
             .assignments

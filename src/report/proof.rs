@@ -29,7 +29,7 @@ pub fn text(proof: &Proof) -> String {
         let whose = match seen.world_uid {
             Some(uid) => {
                 let _ = writeln!(out, "world  :        uid {uid}{}", user(uid));
-                " (nobody)".to_owned()
+                " (no account)".to_owned()
             }
             None => user(seen.host_uid),
         };
