@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::planner::{self, Action, Assignment, Plan, Request};
 use crate::proof::Proof;
 use crate::range::PerKind;
-use crate::report::{Shown, error_text, plan_json, verify_hint};
+use crate::report::{Shown, error_text, plan_json, plan_text, verify_hint};
 use crate::snapshot::{Snapshot, Source};
 use crate::state::{LedgerNote, Record};
 use crate::text::escape;
@@ -80,6 +80,10 @@ pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> R
         if args.how.dry_run || failed.is_some() {
             output.document(&proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
+        }
+        if !args.how.yes && (output.json || output.quiet) {
+            // What is asked about has been seen, whatever stdout is for.
+            super::to_stderr(&plan_text(shown, output.errors));
         }
         let stdin = args.plan.as_deref() == Some(std::path::Path::new("-"));
         confirm("Apply this change?", args.how.yes, if stdin { From::Terminal } else { From::Stdin })?;

@@ -41,11 +41,14 @@ pub(super) fn confirm(question: &str, yes: bool, from: From) -> Result<()> {
     };
     match sys::ask_line(input.as_fd(), ask) {
         Ok(Some(answer)) if matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes" | b"Yes" | b"YES") => Ok(()),
-        Ok(_) => Err(Error::new(Code::Declined, "nothing was changed")
-            .why("the question was not answered with yes")
-            .fix("to make the change, run it again and answer y")),
+        Ok(answer) => {
+            // At the end of the input the cursor still stands behind the question.
+            let _ = answer.is_none().then(|| output.write_all(b"\n"));
+            Err(Error::new(Code::Declined, "nothing was changed")
+                .why("the question was not answered with yes")
+                .fix("to make the change, run it again and answer y"))
+        }
         Err(Errno::EINTR) => {
-            // The message shall not stand behind the question.
             let _ = output.write_all(b"\n");
             Err(Error::new(Code::Interrupted, "interrupted; nothing was changed")
                 .why("Ctrl-C or a signal came before the answer")

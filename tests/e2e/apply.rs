@@ -121,6 +121,19 @@ fn the_person_at_the_terminal_may_say_no() {
 }
 
 #[test]
+fn what_is_asked_about_is_shown_also_with_quiet_or_json() {
+    needs!("unshare", "nsenter", "setsid");
+    for flag in ["--quiet", "--json"] {
+        let sandbox = alice_and_bob();
+        let mut terminal = sandbox.terminal(&format!("subidctl apply {flag} alice"));
+        terminal.expect("+alice:165536:65536");
+        terminal.expect("[y/");
+        terminal.send("n\n");
+        assert_eq!(terminal.finish().0, 1, "{flag}");
+    }
+}
+
+#[test]
 fn useradd_works_while_apply_waits_at_its_prompt() {
     needs!("unshare", "nsenter", "setsid", "useradd");
     let sandbox = alice_and_bob();
