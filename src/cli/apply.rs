@@ -73,12 +73,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> R
                 false if args.how.dry_run => proofs.in_world(output)?,
                 false => proofs.on_host(None, output),
             };
-            output.document(&proofs.document(committed(plan_json(shown), None)))?;
+            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
         let failed = proofs.in_world(output)?;
         if args.how.dry_run || failed.is_some() {
-            output.document(&proofs.document(committed(plan_json(shown), None)))?;
+            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
         if !args.how.yes && (output.json || output.quiet) {
@@ -91,12 +91,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> R
             Outcome::Committed(done) => {
                 report(&done, &plan, args.verify, output);
                 let failed = proofs.on_host(Some(&done.transaction), output);
-                let document = committed(plan_json(shown), Some(&done.transaction));
-                after_commit(output, &proofs.document(document));
+                let document = || committed(plan_json(shown), Some(&done.transaction));
+                after_commit(output, || proofs.document(document()));
                 return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
             }
             Outcome::Unchanged { .. } => {
-                output.document(&proofs.document(committed(plan_json(shown), None)))?;
+                output.document(|| proofs.document(committed(plan_json(shown), None)))?;
                 return Ok(refused.unwrap_or(0));
             }
             Outcome::Differs if args.how.yes && began.elapsed() >= args.how.lock_timeout => {

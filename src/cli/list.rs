@@ -44,7 +44,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     super::state::note_unfinished(&context.snapshot, output);
     let whole = free.as_ref().filter(|_| args.users.is_empty());
     output.text(&list_text(&owned, whole))?;
-    output.document(&list_json(&owned, FILES, free.as_ref()))?;
+    output.document(|| list_json(&owned, FILES, free.as_ref()))?;
     Ok(0)
 }
 

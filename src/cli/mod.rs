@@ -129,7 +129,7 @@ fn directory_host(error: &Error, skip: bool, output: Output) -> Result<u8> {
         return Err(error.clone());
     }
     output.note(&format!("subidctl: skipped: {} ({})\n", error.what, error.why));
-    output.document(&serde_json::json!({
+    output.document(|| serde_json::json!({
         "schema": crate::planner::SCHEMA, "changed": false, "skipped": error.what, "assignments": [], "files": [],
     }))?;
     Ok(0)

@@ -50,19 +50,20 @@ impl Output {
         }
     }
 
-    /// Prints the one document of `--json`.
-    pub(super) fn document(self, document: &Value) -> Result<()> {
+    /// Prints the one document of `--json`, which is made only where it is asked for: a plan's holds both
+    /// diffs.
+    pub(super) fn document(self, document: impl FnOnce() -> Value) -> Result<()> {
         if !self.json {
             return Ok(());
         }
-        print(json_text(document)?.as_bytes())
+        print(json_text(&document())?.as_bytes())
     }
 
     /// Prints an error: three lines on stderr, and with `--json` its document on stdout.
     pub(super) fn error(self, error: &Error) {
         let _ = std::io::stderr().write_all(error_text(error, self.errors).as_bytes());
         if error.code != Code::StdoutClosed {
-            let _ = self.document(&error_json(error));
+            let _ = self.document(|| error_json(error));
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         super::write_named(path, json_text(&plan_json(shown))?.as_bytes())?;
     }
     show(shown, output)?;
-    output.document(&plan_json(shown))?;
+    output.document(|| plan_json(shown))?;
     let pending = if args.exit_code && plan.changed() { PENDING } else { 0 };
     Ok(refused.map_or(pending, |refused| worse(refused, pending)))
 }
@@ -63,7 +63,7 @@ pub(super) fn worse(a: u8, b: u8) -> u8 {
 }
 
 /// Prints the document of a change that is made: a reader who left does not change how it ended.
-pub(super) fn after_commit(output: Output, document: &Value) {
+pub(super) fn after_commit(output: Output, document: impl FnOnce() -> Value) {
     if let Err(error) = output.document(document) {
         output
             .note(&format!("note: the change is made, but its document cannot be written: {}\n", error.why));

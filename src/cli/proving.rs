@@ -117,8 +117,8 @@ pub(super) fn need_root() -> Result<()> {
         .fix("run it with sudo"))
 }
 
-/// A container of checks alone.
-fn spec((account, ranges): &Person, helpers: Helpers) -> Spec {
+/// A container of checks alone; `verify` adds CMD and its own times.
+pub(super) fn spec((account, ranges): &Person, helpers: Helpers) -> Spec {
     Spec {
         user: account.name.clone(),
         uid: account.uid,

@@ -5,8 +5,7 @@ use super::ask::{From, confirm};
 use super::facts::Context;
 use super::output::Output;
 use super::plan::{after_commit, committed};
-use super::{memory, state};
-use crate::commit::{self, Options};
+use super::state;
 use crate::error::Result;
 use crate::host;
 use crate::planner::{Plan, Planned};
@@ -19,7 +18,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let Some(unfinished) = &context.snapshot.unfinished else {
         output.text("No change is unfinished.\n")?;
         let plan = Plan::default();
-        output.document(&committed(plan_json(Shown { snapshot: &context.snapshot, plan: &plan }), None))?;
+        output.document(|| committed(plan_json(Shown { snapshot: &context.snapshot, plan: &plan }), None))?;
         return Ok(0);
     };
     // The files as they are, and as recovery leaves them.
@@ -34,16 +33,13 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let (name, outcome) = (unfinished.name(), &unfinished.outcome);
     output.text(&format!("Interrupted was {name}; it will be {outcome}.\n"))?;
     confirm("Recover now?", args.yes, From::Stdin)?;
-    let options = Options { lock_timeout: args.lock_timeout, ..Options::default() };
-    let done =
-        commit::recover(&context.root, &mut memory::judge(&context.snapshot, &context.policy), &options)?;
+    let done = state::recover(&context, args.lock_timeout)?;
     if let Some(done) = &done {
-        let why = if done.why.is_empty() { String::new() } else { format!(" ({})", done.why) };
         for note in &done.notes {
             output.note(&format!("note: {note}\n"));
         }
-        let _ = output.text(&format!("recovered: {}{why}\n", done.outcome));
+        let _ = output.text(&state::recovered_line(done));
     }
-    after_commit(output, &committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())));
+    after_commit(output, || committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())));
     Ok(0)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::args::Global;
 use super::facts::Context;
 use super::output::Output;
-use crate::commit::{self, Options};
+use crate::commit::{self, Options, Recovered};
 use crate::error::{Code, Error, Result};
 use crate::idfile::Document;
 use crate::planner::{Action, Assignment, Planned};
@@ -28,21 +28,26 @@ pub(super) fn note_unfinished(snapshot: &Snapshot, output: Output) {
 
 /// Recovers an unfinished change, where there is one, and says so.
 pub(super) fn recover_first(global: &Global, lock_timeout: Duration, output: Output) -> Result<()> {
-    let root = super::facts::root(global)?;
-    if !commit::pending(&root) {
+    if !commit::pending(&super::facts::root(global)?) {
         return Ok(());
     }
-    let context = Context::load(global)?;
-    let options = Options { lock_timeout, ..Options::default() };
-    if let Some(done) = commit::recover(
-        &context.root,
-        &mut super::memory::judge(&context.snapshot, &context.policy),
-        &options,
-    )? {
-        let why = if done.why.is_empty() { String::new() } else { format!(" ({})", done.why) };
-        output.note(&format!("recovered: {}{why}\n", done.outcome));
+    if let Some(done) = recover(&Context::load(global)?, lock_timeout)? {
+        output.note(&recovered_line(&done));
     }
     Ok(())
+}
+
+/// Recovers an unfinished change, judged by the facts of this command.
+pub(super) fn recover(context: &Context, lock_timeout: Duration) -> Result<Option<Recovered>> {
+    let options = Options { lock_timeout, ..Options::default() };
+    let mut judge = super::memory::judge(&context.snapshot, &context.policy);
+    commit::recover(&context.root, &mut judge, &options)
+}
+
+/// `recovered: completed`, and why it did not simply end.
+pub(super) fn recovered_line(done: &Recovered) -> String {
+    let why = if done.why.is_empty() { String::new() } else { format!(" ({})", done.why) };
+    format!("recovered: {}{why}\n", done.outcome)
 }
 
 /// Changes of the running system are root's.

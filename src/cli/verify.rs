@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     } else if output.verbose {
         output.note(&text(&proof));
     }
-    output.document(&json(&proof))?;
+    output.document(|| json(&proof))?;
     Ok(exit(&proof, with_command))
 }
 
@@ -62,7 +62,7 @@ fn of_plan(global: &Global, path: &Path, most: usize, output: Output) -> Result<
     let proofs = people.in_world(&context, &plan)?;
     people.show(&proofs, output)?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
-    output.document(&with_proofs(committed(plan_json(shown), None), &proofs, &serde_json::json!([])))?;
+    output.document(|| with_proofs(committed(plan_json(shown), None), &proofs, &serde_json::json!([])))?;
     if let Some(error) = failure(&proofs, None) {
         super::to_stderr(&error_text(&error, output.errors));
         return Ok(error.code.exit());
@@ -104,17 +104,12 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
     context.refuse_directory()?;
     let (machine, helpers) = host::machine(&context.root, Some(account))?;
     let command = (!args.command.is_empty()).then(|| args.command.clone());
+    let person = (account.clone(), ranges(&context.snapshot, account));
     let spec = Spec {
-        user: account.name.clone(),
-        uid: account.uid,
-        gid: account.gid,
-        home: account.home.clone(),
-        shell: account.shell.clone(),
-        ranges: ranges(&context.snapshot, account),
-        command_timeout: args.timeout,
         command,
+        command_timeout: args.timeout,
         timeout: args.timeout.unwrap_or(CHECKS),
-        helpers,
+        ..super::proving::spec(&person, helpers)
     };
     if !stdout_to_stderr {
         return container::run(&spec, &machine);

@@ -26,6 +26,6 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         answers.push((id, planner::who(&context.snapshot, &context.policy, id)?));
     }
     output.text(&who_text(&answers))?;
-    output.document(&who_json(&answers))?;
+    output.document(|| who_json(&answers))?;
     Ok(0)
 }

@@ -109,11 +109,6 @@ impl Policy {
         format!("{} line {line}", self.path)
     }
 
-    /// The window that a uid lies in.
-    pub fn window_of(&self, uid: u32) -> Option<&Window> {
-        self.windows.iter().find(|w| w.uids.contains(uid))
-    }
-
     /// The value of `align`: at least 1.
     pub fn alignment(&self) -> u32 {
         self.align.map_or(1, |a| a.value.max(1))
