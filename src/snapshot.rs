@@ -2,9 +2,11 @@
 
 mod accounts;
 mod machine;
+mod site;
 
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use machine::{Helper, Kernel, Machine, Process};
+pub use site::{Allocator, Site, SiteRange};
 
 use std::collections::HashMap;
 
@@ -28,6 +30,8 @@ pub struct Snapshot {
     pub facts: Facts,
     /// IDs that running user namespaces map.
     pub namespaces: Namespaces,
+    /// Other programs that hand out IDs here.
+    pub site: Site,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
     /// A change that a crash left unfinished.
