@@ -185,6 +185,22 @@ pub(super) struct Audit {
     /// Exit 4 for warnings too
     #[arg(long)]
     pub(super) strict: bool,
+    /// Mend what can be mended without granting anybody anything: final newlines, exact duplicates,
+    /// spellings that all programs read alike
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Save the repairs as a plan, to be applied by apply --plan FILE
+    #[arg(long, value_name = "FILE", requires = "fix")]
+    pub(super) out: Option<PathBuf>,
+    /// With --fix: show the repairs and change nothing
+    #[arg(short = 'n', long, requires = "fix")]
+    pub(super) dry_run: bool,
+    /// With --fix: do not ask
+    #[arg(short, long, requires = "fix")]
+    pub(super) yes: bool,
+    /// With --fix: how long to wait for another program's locks
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds, requires = "fix")]
+    pub(super) lock_timeout: Duration,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -27,6 +27,12 @@ pub enum Evidence {
 /// owner's own IDs, or ends beyond 4294967294; an owner that a line cannot carry; a kept line that is not
 /// there.
 pub fn check(snapshot: &Snapshot, policy: &Policy, plan: &Plan, evidence: Evidence) -> Result<()> {
+    if let Some(repair) = super::repair::unsafe_one(snapshot, &plan.repairs) {
+        let (file, line) = (repair.kind.file(), repair.edit.line);
+        return Err(Error::new(Code::Stale, "the plan cannot be applied; nothing was changed")
+            .why(format!("its edit of /etc/{file} line {line} is none of the safe repairs"))
+            .fix("make a new plan: subidctl audit --fix --out FILE"));
+    }
     for kind in Kind::BOTH {
         let mine: Vec<&Assignment> = plan.assignments.iter().filter(|a| a.kind == kind).collect();
         if mine.is_empty() {

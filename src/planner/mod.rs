@@ -7,6 +7,7 @@ mod edits;
 mod invariants;
 mod judge;
 mod release;
+mod repair;
 mod request;
 mod reserved;
 mod room;
@@ -23,9 +24,10 @@ mod view;
 
 pub use edits::{Planned, Repair, compose};
 pub use invariants::{Evidence, check, check_lines};
+pub use repair::repairs;
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
-pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
+pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
 pub use taken::taken;
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
