@@ -67,6 +67,10 @@ pub(super) enum Command {
     Verify(Verify),
     /// Check this host, give users their ranges, and prove by containers that they work
     Setup(Setup),
+    /// Find every fault of both files and of what surrounds them
+    Audit(Audit),
+    /// Say what a finding means and what comes of it
+    Explain(Explain),
     /// Tell the whole story on made-up users, in a world of its own
     Demo,
     /// Finish or roll back a change that was interrupted
@@ -174,6 +178,20 @@ pub(super) struct Who {
     /// Host uids or gids
     #[arg(value_name = "ID", required = true)]
     pub(super) ids: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Audit {
+    /// Exit 4 for warnings too
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Explain {
+    /// A finding's id; without one, all of them are listed
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

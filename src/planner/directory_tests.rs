@@ -92,7 +92,7 @@ fn a_plan_by_somebody_else_is_held_to_it() {
     let s = snapshot("", "");
     let plan = run(&s, "", &ask(&s, &["alice"]));
     let s = host("", "150000-150000");
-    let error = check(&s, &Policy::default(), &plan.assignments, &plan.files).unwrap_err();
+    let error = check(&s, &Policy::default(), &plan, Evidence::Ledger).unwrap_err();
     assert!(error.code == Code::Stale && error.why.contains("SSSD"), "{error:?}");
 }
 
