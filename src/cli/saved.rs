@@ -89,7 +89,7 @@ fn same_accounts(context: &mut Context, assignments: &mut [Assignment], shown: &
             ));
         }
         let given = matches!(a.action, Action::Add | Action::Reclaim);
-        if given && context.snapshot.accounts.lookups.directory {
+        if given && context.asks_for_candidates() {
             host::probe(&mut context.snapshot, a.kind, a.range);
         }
     }
