@@ -47,6 +47,9 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     snapshot.accounts.lookups = Lookups { directory, ..before.accounts.lookups.clone() };
     snapshot.host = before.host.clone();
     snapshot.namespaces = before.namespaces.clone();
+    // The ledger's ranges are witnesses under the locks, too: of a line that somebody lost there is no other.
+    snapshot.released.clone_from(&before.released);
+    snapshot.known.clone_from(&before.known);
     snapshot.facts.policy = before.facts.policy;
     Ok(snapshot)
 }
