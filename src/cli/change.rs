@@ -14,10 +14,10 @@ use super::proving::{Proofs, with_findings};
 use super::{memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
-use crate::planner::{Action, Assignment, Plan};
+use crate::planner::{Action, Assignment, Owner, Plan};
 use crate::range::PerKind;
-use crate::report::{Shown, plan_json, plan_text, verify_hint};
-use crate::snapshot::Snapshot;
+use crate::report::{Shown, next_hint, plan_json, plan_text};
+use crate::snapshot::{Snapshot, Source};
 use crate::state::Record;
 use crate::text::escape;
 
@@ -166,6 +166,19 @@ pub(super) fn compare(again: Result<Plan>, shown: &Plan) -> Again {
     }
 }
 
+/// Whether the owners that were looked up are the same people in the files as they are now: the same
+/// account, or none as before. What a name service said stands.
+pub(super) fn same_people<'a>(now: &Snapshot, owners: impl IntoIterator<Item = &'a Owner>) -> bool {
+    owners.into_iter().all(|owner| match &owner.account {
+        Some(account) => {
+            let known = now.accounts.by_name(account.name.as_bytes());
+            account.source == Source::Nss
+                || known.is_some_and(|k| (k.uid, k.gid) == (account.uid, account.gid))
+        }
+        None => now.accounts.by_owner(&owner.label).is_none(),
+    })
+}
+
 /// Whether nothing else would be done than what was shown; places and line numbers in reasons may move.
 fn same(now: &Plan, shown: &Plan) -> bool {
     let key = |a: &Assignment| (a.kind, a.owner.clone(), a.uid, a.range, a.action);
@@ -194,6 +207,6 @@ fn report(done: &Committed, plan: &Plan, proven: bool, output: Output) {
         output.note(&format!("the locks were held for {:.1} ms\n", done.held.as_secs_f64() * 1000.0));
     }
     // Committed is committed: a reader who left does not change the exit code.
-    let hint = verify_hint(plan).filter(|_| !proven).unwrap_or_default();
+    let hint = next_hint(plan).filter(|_| !proven).unwrap_or_default();
     let _ = output.text(&format!("Committed as {}.\n{hint}", done.transaction));
 }

@@ -8,7 +8,7 @@ use super::output::{Output, json_text};
 use super::planning;
 use crate::error::{Code, Result};
 use crate::planner::{Plan, precedence};
-use crate::report::{Shown, plan_json, plan_text, refusals_text, verify_hint, warnings_text};
+use crate::report::{Shown, next_hint, plan_json, plan_text, refusals_text, warnings_text};
 
 /// Changes are pending (`--exit-code`).
 const PENDING: u8 = 3;
@@ -39,12 +39,12 @@ pub(super) fn show(shown: Shown<'_>, nothing: &str, output: Output) -> Result<()
     output.text(&plan_text(shown, output.style))?;
     if !shown.plan.changed()
         && shown.plan.refusals.is_empty()
-        && let Some(hint) = verify_hint(shown.plan)
+        && let Some(hint) = next_hint(shown.plan)
     {
         output.text(&hint)?;
     }
     let nobody = shown.plan.assignments.is_empty() && shown.plan.refusals.is_empty();
-    if nobody && shown.plan.repairs.is_empty() {
+    if nobody && shown.plan.repairs.is_empty() && shown.plan.idle.is_empty() {
         output.text(nothing)?;
     }
     output.note(&warnings_text(shown.plan, output.errors));

@@ -6,6 +6,8 @@ mod case;
 #[cfg(test)]
 mod directory_tests;
 mod edits;
+mod forget;
+mod give_back;
 mod invariants;
 mod judge;
 mod release;
@@ -16,6 +18,7 @@ mod room;
 mod rule;
 mod sample;
 mod saved;
+mod stale;
 mod taken;
 mod target;
 #[cfg(test)]
@@ -25,11 +28,14 @@ mod untrusted_tests;
 mod view;
 
 pub use edits::{Planned, Repair, compose};
+pub use forget::{Forget, forget};
+pub use give_back::{Release, release};
 pub use invariants::{Evidence, check, check_lines};
 pub use repair::repairs;
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
+pub use stale::{Gone, stale, unknown_owners};
 pub use taken::taken;
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
@@ -110,14 +116,17 @@ pub struct Plan {
     pub files: PerKind<Planned>,
     /// Things to know.
     pub warnings: Vec<Warning>,
+    /// Who has nothing to be changed, one sentence each, escaped.
+    pub idle: Vec<String>,
     /// Who is refused. One refused user refuses the whole request, unless `--keep-going`.
     pub refusals: Vec<Refusal>,
 }
 
 impl Plan {
-    /// Whether any file would change.
+    /// Whether anything would change: a file, or what the ledger alone remembers.
     pub fn changed(&self) -> bool {
         self.files.iter().any(|(_, planned)| !planned.edits.is_empty())
+            || self.assignments.iter().any(|a| a.action == Action::Forget)
     }
 
     /// The exit code that the refusals ask for; `None` without any.

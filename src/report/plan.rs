@@ -52,6 +52,7 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
     }
     out.push_str(&repairs_text(shown.plan, style));
     let users = by_user(&shown.plan.assignments);
+    let idle = shown.plan.idle.iter().map(|sentence| format!("{sentence}\n"));
     let many = !style.full && users.len() > USERS_SHOWN;
     if many {
         out.push_str(&summary(shown.plan));
@@ -60,6 +61,7 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
     for (user, assignments) in users {
         out.push_str(&user_text(user, &assignments));
     }
+    out.extend(idle);
     out
 }
 
@@ -182,11 +184,15 @@ pub fn warnings_text(plan: &Plan, style: Style) -> String {
     plan.warnings.iter().map(|w| format!("{label} {} [{}]\n", w.message, w.code)).collect()
 }
 
-/// `To see that it works: subidctl verify alice`, for a single user whose name can be pasted.
-pub fn verify_hint(plan: &Plan) -> Option<String> {
+/// What to do next, for a single user whose name can be pasted: `To see that it works: subidctl verify
+/// alice`, or how to take back what was only released.
+pub fn next_hint(plan: &Plan) -> Option<String> {
     let user = &plan.assignments.first().filter(|a| a.uid.is_some())?.user;
     let single = plan.assignments.iter().all(|a| &a.user == user);
     let word = shell_word(user).filter(|_| single)?;
+    if plan.assignments.iter().all(|a| a.action == Action::Release) {
+        return Some(format!("For the same account to take it back: sudo subidctl apply --reclaim {word}\n"));
+    }
     Some(format!("To see that it works: subidctl verify {word}\n"))
 }
 

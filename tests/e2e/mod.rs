@@ -14,6 +14,7 @@ mod property;
 mod race;
 mod readme;
 mod refusals;
+mod release;
 mod sandbox;
 mod users;
 mod verify;
