@@ -5,6 +5,7 @@ mod audit;
 mod bad_input;
 mod crash;
 mod engine;
+mod fuzz;
 mod image;
 mod list;
 mod peers;
