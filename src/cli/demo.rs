@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::apply::change;
 use super::args::{Global, Selection};
+use super::change::change;
 use super::facts::Context;
 use super::output::Output;
 use super::proving::{self, People};

@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod ask;
+mod change;
 mod demo;
 mod facts;
 mod list;

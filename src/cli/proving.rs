@@ -13,7 +13,7 @@ use crate::host::{self, Helpers, read_following};
 use crate::planner::{Holders, Owner, Plan, sample};
 use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range};
-use crate::report::proof as report;
+use crate::report::{error_text, proof as report};
 use crate::snapshot::{Account, Machine};
 
 /// How long the checks of one container may take where nobody says.
@@ -164,6 +164,65 @@ pub(super) fn with_proofs(mut document: Value, proofs: &[Proof], findings: &Valu
         object.insert("findings".to_owned(), findings.clone());
     }
     document
+}
+
+/// What `--verify` has seen so far; without it, nothing is started.
+pub(super) struct Proofs<'a> {
+    people: Option<People>,
+    context: &'a Context,
+    plan: &'a Plan,
+    findings: &'a Value,
+    seen: Vec<Proof>,
+}
+
+impl<'a> Proofs<'a> {
+    /// For a plan; of many users so many containers are started, or none.
+    pub(super) fn new(
+        context: &'a Context,
+        plan: &'a Plan,
+        sample: Option<usize>,
+        findings: &'a Value,
+    ) -> Self {
+        let people = sample.map(|most| People::of(context, plan, most));
+        Self { people, context, plan, findings, seen: Vec::new() }
+    }
+
+    /// Tries the planned files; the exit code where that fails.
+    pub(super) fn in_world(&mut self, output: Output) -> Result<Option<u8>> {
+        let Some(people) = &self.people else { return Ok(None) };
+        let proofs = people.in_world(self.context, self.plan)?;
+        people.show(&proofs, output)?;
+        let failed = failure(&proofs, None);
+        self.seen.extend(proofs);
+        Ok(failed.map(|error| said(&error, output)))
+    }
+
+    /// Tries the host. The change stands, whatever comes of it, so a failure is said and no error.
+    pub(super) fn on_host(&mut self, transaction: Option<&str>, output: Output) -> Option<u8> {
+        let people = self.people.as_ref()?;
+        let proofs = match people.on_host(self.context) {
+            Ok(proofs) => proofs,
+            Err(error) => return Some(said(&error, output)),
+        };
+        let _ = people.show(&proofs, output);
+        let failed = failure(&proofs, transaction);
+        self.seen.extend(proofs);
+        failed.map(|error| said(&error, output))
+    }
+
+    /// Adds what was seen to a document.
+    pub(super) fn document(&self, document: Value) -> Value {
+        match self.people {
+            Some(_) => with_proofs(document, &self.seen, self.findings),
+            None => document,
+        }
+    }
+}
+
+/// Prints an error beside the document that is still to come; its exit code.
+fn said(error: &Error, output: Output) -> u8 {
+    super::to_stderr(&error_text(error, output.errors));
+    error.code.exit()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::facts::Context;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
-use crate::planner::{Action, Assignment, Plan, SavedPlan, check, compose, host_warnings};
+use crate::planner::{Action, Assignment, Evidence, Plan, SavedPlan, check, compose, host_warnings};
 use crate::range::Kind;
 use crate::report::{Shown, Style};
 use crate::text::escape;
@@ -45,9 +45,9 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
 /// # Errors
 /// `stale` where an invariant does not hold any more.
 fn assembled(context: &Context, assignments: Vec<Assignment>) -> Result<Plan> {
-    let files = compose(&context.snapshot, &assignments).map_err(|why| stale("", &why))?;
-    check(&context.snapshot, &context.policy, &assignments, &files)?;
+    let files = compose(&context.snapshot, &assignments, &[]).map_err(|why| stale("", &why))?;
     let mut plan = Plan { assignments, files, ..Plan::default() };
+    check(&context.snapshot, &context.policy, &plan, Evidence::Ledger)?;
     plan.warnings = host_warnings(&context.snapshot, &plan);
     Ok(plan)
 }

@@ -92,7 +92,7 @@ pub(super) fn ledger_notes(
     }
     let mut known = HashSet::new();
     for a in assignments {
-        if a.action == Action::Reclaim {
+        if matches!(a.action, Action::Reclaim | Action::Forget) {
             notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.clone(), range: a.range });
         }
         if matches!(a.action, Action::Add | Action::Reclaim) && known.insert(&a.owner) {

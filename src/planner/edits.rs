@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Action, Assignment};
 use crate::idfile::{Claim, Document, LineEdit, canonical_line};
-use crate::range::{PerKind, RangeSet};
+use crate::range::{Kind, PerKind, RangeSet};
 use crate::snapshot::Snapshot;
 
 /// What becomes of one file.
@@ -16,17 +16,35 @@ pub struct Planned {
     pub after: Document,
 }
 
-/// Works out both files from the assignments and the present files alone.
+/// A line that is mended, so that all readers take it alike: no reader grants anything afterwards that not
+/// all readers granted before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// Which file.
+    pub kind: Kind,
+    /// The line as it is and as it shall be. Where both are equal, the file alone is rewritten: it then ends
+    /// in a newline.
+    pub edit: LineEdit,
+    /// The finding that it mends.
+    pub finding: String,
+}
+
+/// Works out both files from the assignments, the repairs and the present files alone.
 ///
 /// # Errors
 /// A sentence where an assignment names a line that is not there.
-pub fn compose(snapshot: &Snapshot, assignments: &[Assignment]) -> Result<PerKind<Planned>, String> {
+pub fn compose(
+    snapshot: &Snapshot,
+    assignments: &[Assignment],
+    repairs: &[Repair],
+) -> Result<PerKind<Planned>, String> {
     PerKind::try_from_fn(|kind| {
         let mine: Vec<&Assignment> = assignments.iter().filter(|a| a.kind == kind).collect();
         let file = &snapshot.files[kind];
         let empty = Document::default();
         let before = file.document.as_ref().unwrap_or(&empty);
-        let edits = edits(before, &mine)?;
+        let mut edits = edits(before, &mine)?;
+        edits.splice(0..0, repairs.iter().filter(|r| r.kind == kind).map(|r| r.edit.clone()));
         if edits.is_empty() {
             return Ok(Planned { edits, after: before.clone() });
         }
@@ -38,10 +56,11 @@ pub fn compose(snapshot: &Snapshot, assignments: &[Assignment]) -> Result<PerKin
 fn edits(before: &Document, assignments: &[&Assignment]) -> Result<Vec<LineEdit>, String> {
     let mut edits = Vec::new();
     let changes = |action: Action| assignments.iter().filter(move |a| a.action == action);
-    if changes(Action::Release).chain(changes(Action::Reclaim)).next().is_some() {
+    if assignments.iter().any(|a| !matches!(a.action, Action::Add | Action::Keep)) {
         let claims: Vec<Claim<'_>> = before.claims().collect();
         let released = find(&claims, changes(Action::Release), false)?;
         let reclaimed = find(&claims, changes(Action::Reclaim), true)?;
+        let forgotten = find(&claims, changes(Action::Forget), true)?;
         // IDs that another line still holds are not marked as released: their holder would lose them.
         let mut marked: RangeSet =
             claims.iter().filter(|c| !released.contains_key(&c.line)).map(|c| c.range).collect();
@@ -61,6 +80,9 @@ fn edits(before: &Document, assignments: &[&Assignment]) -> Result<Vec<LineEdit>
         for (line, claims) in &reclaimed {
             let new = claims.first().map(|claim| canonical_line(claim.owner, claim.range));
             edits.push(LineEdit { line: *line, old: raw(before, *line), new });
+        }
+        for line in forgotten.keys() {
+            edits.push(LineEdit { line: *line, old: raw(before, *line), new: None });
         }
         edits.sort_by_key(|e| e.line);
         append(before, &mut edits, more);

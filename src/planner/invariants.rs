@@ -3,32 +3,36 @@
 use super::release::{NOT_THEIRS, same_account};
 use super::rule::{Rules, window_place};
 use super::taken::standing;
-use super::{Action, Assignment, Planned};
+use super::{Action, Assignment, Plan, Planned};
 use crate::error::{Code, Error, Result};
 use crate::policy::Policy;
 use crate::range::{Kind, LAST_USABLE, Login, PerKind, RangeSet};
 use crate::snapshot::Snapshot;
 use crate::text::escape;
 
-/// Checks the assignments and the files that they lead to.
+/// What shows that a released range was this account's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// The ledger, by name and uid.
+    Ledger,
+    /// The caller: an entry of the history, or a person who insists.
+    Caller,
+}
+
+/// Checks a plan's assignments and the files that they lead to.
 ///
 /// # Errors
 /// `stale`, with the first rule that is broken: an added or reclaimed range that meets another line, an
 /// account, a reserved, declared or released range, a running namespace, another user's window slot, the
 /// owner's own IDs, or ends beyond 4294967294; an owner that a line cannot carry; a kept line that is not
 /// there.
-pub fn check(
-    snapshot: &Snapshot,
-    policy: &Policy,
-    assignments: &[Assignment],
-    files: &PerKind<Planned>,
-) -> Result<()> {
+pub fn check(snapshot: &Snapshot, policy: &Policy, plan: &Plan, evidence: Evidence) -> Result<()> {
     for kind in Kind::BOTH {
-        let mine: Vec<&Assignment> = assignments.iter().filter(|a| a.kind == kind).collect();
+        let mine: Vec<&Assignment> = plan.assignments.iter().filter(|a| a.kind == kind).collect();
         if mine.is_empty() {
             continue;
         }
-        check_kind(snapshot, policy, kind, &mine, &files[kind])?;
+        check_kind(snapshot, policy, kind, &mine, &plan.files[kind], evidence)?;
     }
     Ok(())
 }
@@ -68,6 +72,7 @@ fn check_kind(
     kind: Kind,
     mine: &[&Assignment],
     planned: &Planned,
+    evidence: Evidence,
 ) -> Result<()> {
     let windows = Rules::new(snapshot, policy)?.windows;
     let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
@@ -115,7 +120,8 @@ fn check_kind(
         if let Some(released) = released.filter(|r| a.action == Action::Add || r.range != a.range) {
             return Err(refuse(a, &format!("{} released it (subidctl's ledger)", escape(&released.owner))));
         }
-        if a.action == Action::Reclaim && !same_account(snapshot, kind, &a.owner, a.uid, a.range) {
+        let proven = evidence == Evidence::Caller || same_account(snapshot, kind, &a.owner, a.uid, a.range);
+        if a.action == Action::Reclaim && !proven {
             return Err(refuse(a, NOT_THEIRS));
         }
     }

@@ -21,8 +21,8 @@ mod tests;
 mod untrusted_tests;
 mod view;
 
-pub use edits::{Planned, compose};
-pub use invariants::{check, check_lines};
+pub use edits::{Planned, Repair, compose};
+pub use invariants::{Evidence, check, check_lines};
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
@@ -49,6 +49,8 @@ pub enum Action {
     Release,
     /// `!owner:…` becomes `owner:…` again.
     Reclaim,
+    /// `!owner:…` goes for good: the IDs are free again.
+    Forget,
 }
 
 /// One range of one file and why it is chosen.
@@ -98,6 +100,8 @@ pub struct Refusal {
 pub struct Plan {
     /// One for each range concerned, in order of the users asked for.
     pub assignments: Vec<Assignment>,
+    /// Lines that are mended, whoever's they are.
+    pub repairs: Vec<Repair>,
     /// Edits and content of each file afterwards.
     pub files: PerKind<Planned>,
     /// Things to know.
@@ -142,9 +146,14 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy, request: &Request) -> Result<P
             Err(refusal) => plan.refusals.push(refusal),
         }
     }
-    plan.files = compose(snapshot, &plan.assignments)
+    finish(snapshot, policy, plan, Evidence::Ledger)
+}
+
+/// Works out the files of a plan, checks the result against the invariants, and adds what is to know.
+fn finish(snapshot: &Snapshot, policy: &Policy, mut plan: Plan, evidence: Evidence) -> Result<Plan> {
+    plan.files = compose(snapshot, &plan.assignments, &plan.repairs)
         .map_err(|why| broken(&format!("the edits do not fit the files ({why})")))?;
-    check(snapshot, policy, &plan.assignments, &plan.files).map_err(|error| broken(&error.why))?;
+    check(snapshot, policy, &plan, evidence).map_err(|error| broken(&error.why))?;
     plan.warnings.extend(host_warnings(snapshot, &plan));
     Ok(plan)
 }

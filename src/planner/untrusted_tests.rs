@@ -20,12 +20,13 @@ fn assignment(owner: &str, uid: Option<u32>, range: &str, action: Action) -> Ass
 /// What a plan of one assignment is refused for; `None` where it may be applied.
 fn forged(snapshot: &Snapshot, a: Assignment) -> Option<String> {
     let policy = parse("/policy", b"").unwrap();
-    let assignments = [a];
-    let files = match compose(snapshot, &assignments) {
+    let assignments = vec![a];
+    let files = match compose(snapshot, &assignments, &[]) {
         Ok(files) => files,
         Err(why) => return Some(why),
     };
-    check(snapshot, &policy, &assignments, &files).err().map(|error| error.why)
+    let plan = Plan { assignments, files, ..Plan::default() };
+    check(snapshot, &policy, &plan, Evidence::Ledger).err().map(|error| error.why)
 }
 
 fn released(owner: &str, uid: u32, range: &str) -> [Released; 2] {

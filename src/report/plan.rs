@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::Style;
 use super::diff::{changed_lines, unified};
 use crate::idfile::Digest;
-use crate::planner::{Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedFile};
+use crate::planner::{Action, Assignment, Plan, Refusal, Repair, SCHEMA, SavedAssignment, SavedFile};
 use crate::range::Kind;
 use crate::snapshot::Snapshot;
-use crate::text::{escape, shell_word, thousands};
+use crate::text::{escape, shell_word, thousands, to_hex};
 
 /// A plan with the facts that it was made from.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +102,7 @@ fn user_text(user: &[u8], assignments: &[&Assignment]) -> String {
             Action::Keep => "keeps",
             Action::Release => "releases",
             Action::Reclaim => "takes back",
+            Action::Forget => "forgets",
         };
         let ids = a.range.count();
         let _ = writeln!(out, "{name}: {what} {} {files} ({ids} IDs): {}", a.range, a.reason);
@@ -138,6 +139,7 @@ fn summary(plan: &Plan) -> String {
             Action::Keep => "keep what they have",
             Action::Release => "release a range",
             Action::Reclaim => "take a range back",
+            Action::Forget => "forget a range",
         };
         let entry = kinds.entry((action, a.reason.clone())).or_default();
         entry.0 += 1;
@@ -179,9 +181,19 @@ pub fn plan_json(shown: Shown<'_>) -> Value {
         "facts": snapshot.facts,
         "files": shown.files(Style { color: false, full: true }),
         "assignments": assignments,
-        "edits": [],
+        "edits": plan.repairs.iter().map(edit).collect::<Vec<_>>(),
         "warnings": plan.warnings,
         "refusals": plan.refusals.iter().map(refusal).collect::<Vec<_>>(),
+    })
+}
+
+fn edit(r: &Repair) -> Value {
+    json!({
+        "path": format!("/etc/{}", r.kind.file()),
+        "line": r.edit.line,
+        "old_hex": r.edit.old.as_deref().map(to_hex),
+        "new_hex": r.edit.new.as_deref().map(to_hex),
+        "finding": r.finding,
     })
 }
 

@@ -1,0 +1,194 @@
+//! A change, whichever command asks for it: plan without locks, show, ask once, commit; begin again where
+//! the plan would differ.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::args::{Global, How};
+use super::ask::{From, confirm};
+use super::facts::{Context, policy_digest};
+use super::output::Output;
+use super::plan::{after_commit, committed, exit, show, worse};
+use super::proving::Proofs;
+use super::{memory, state};
+use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
+use crate::error::{Code, Error, Result};
+use crate::planner::{Action, Assignment, Plan};
+use crate::range::PerKind;
+use crate::report::{Shown, plan_json, plan_text, verify_hint};
+use crate::snapshot::Snapshot;
+use crate::state::Record;
+use crate::text::escape;
+
+/// What a command asks of the planner.
+pub(super) trait Ask {
+    /// Gathers what is needed, name services included, and plans.
+    fn plan(&mut self, context: &mut Context) -> Result<Plan>;
+
+    /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
+    fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
+}
+
+/// What planning again gives.
+pub(super) enum Again {
+    /// The same as was shown, as edits of the files that were read again.
+    Same(Plan),
+    /// Something else: begin again.
+    Differs,
+    /// It cannot be done any more.
+    Refused(Error),
+}
+
+/// How a command goes about its change.
+pub(super) struct Manner<'a> {
+    /// As history names it.
+    pub(super) command: &'static str,
+    pub(super) how: &'a How,
+    /// The one question.
+    pub(super) question: &'static str,
+    pub(super) answers: From,
+    /// Serve those who can be served.
+    pub(super) keep_going: bool,
+    /// A host whose subordinate IDs come from a directory is exit 0.
+    pub(super) skip_directory_hosts: bool,
+    /// Start the containers of so many users.
+    pub(super) sample: Option<usize>,
+    /// What was found before, for the document.
+    pub(super) findings: Value,
+}
+
+pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mut dyn Ask) -> Result<u8> {
+    let (how, began) = (manner.how, Instant::now());
+    loop {
+        if !how.dry_run || manner.sample.is_some() {
+            state::need_root(global)?;
+        }
+        if !how.dry_run {
+            state::recover_first(global, how.lock_timeout, output)?;
+        }
+        let mut context = Context::load(global)?;
+        if let Err(error) = context.refuse_directory() {
+            return super::directory_host(&error, manner.skip_directory_hosts, output);
+        }
+        if how.dry_run {
+            state::note_unfinished(&context.snapshot, output);
+        }
+        let plan = ask.plan(&mut context)?;
+        let shown = Shown { snapshot: &context.snapshot, plan: &plan };
+        show(shown, output)?;
+        let refused = exit(&plan, manner.keep_going);
+        if how.dry_run && manner.sample.is_none() {
+            output.document(|| plan_json(shown))?;
+            return Ok(refused.unwrap_or(0));
+        }
+        let stops = refused.is_some() && !manner.keep_going;
+        let mut proofs = Proofs::new(&context, &plan, manner.sample, &manner.findings);
+        if stops || !plan.changed() {
+            // Nothing is planned, so what there is to try is the host.
+            let failed = match stops {
+                true => None,
+                false if how.dry_run => proofs.in_world(output)?,
+                false => proofs.on_host(None, output),
+            };
+            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
+            return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
+        }
+        let failed = proofs.in_world(output)?;
+        if how.dry_run || failed.is_some() {
+            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
+            return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
+        }
+        if !how.yes && (output.json || output.quiet) {
+            // What is asked about has been seen, whatever stdout is for.
+            super::to_stderr(&plan_text(shown, output.errors));
+        }
+        confirm(manner.question, how.yes, manner.answers)?;
+        match attempt(global, manner, &context, ask, &plan)? {
+            Outcome::Committed(done) => {
+                report(&done, &plan, manner.sample.is_some(), output);
+                let failed = proofs.on_host(Some(&done.transaction), output);
+                let document = || committed(plan_json(shown), Some(&done.transaction));
+                after_commit(output, || proofs.document(document()));
+                return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
+            }
+            Outcome::Unchanged { .. } => {
+                output.document(|| proofs.document(committed(plan_json(shown), None)))?;
+                return Ok(refused.unwrap_or(0));
+            }
+            Outcome::Differs if how.yes && began.elapsed() >= how.lock_timeout => return Err(busy(how)),
+            Outcome::Differs => output.note("subidctl: the files changed meanwhile, and so does the plan:\n"),
+        }
+    }
+}
+
+fn busy(how: &How) -> Error {
+    Error::new(
+        Code::Busy,
+        "the files changed each time before the plan could be committed; nothing was changed",
+    )
+    .why(format!("within {} s every plan was out of date", how.lock_timeout.as_secs()))
+    .fix("wait until the other programs are done, or give a longer --lock-timeout")
+}
+
+/// One attempt under the locks.
+fn attempt(
+    global: &Global,
+    manner: &Manner<'_>,
+    context: &Context,
+    ask: &dyn Ask,
+    plan: &Plan,
+) -> Result<Outcome> {
+    let mut replan = |now: &Snapshot| match ask.again(context, now, plan) {
+        Again::Same(plan) => Replan::Same(change(now, &plan, manner.command)),
+        Again::Differs => Replan::Differs,
+        Again::Refused(error) => Replan::Refused(error),
+    };
+    let first = change(&context.snapshot, plan, manner.command);
+    let mut judge = memory::judge(&context.snapshot, &context.policy);
+    let policy = || policy_digest(&context.root, global.policy.as_deref());
+    let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
+    let options = Options { lock_timeout: manner.how.lock_timeout, ..Options::default() };
+    commit::commit(&context.root, &context.snapshot, &first, &mut checks, &options)
+}
+
+/// Compares a plan made again with the one that was shown.
+pub(super) fn compare(again: Result<Plan>, shown: &Plan) -> Again {
+    match again {
+        Ok(plan) if same(&plan, shown) => Again::Same(plan),
+        Ok(_) => Again::Differs,
+        Err(error) => Again::Refused(error),
+    }
+}
+
+/// Whether nothing else would be done than what was shown; places and line numbers in reasons may move.
+fn same(now: &Plan, shown: &Plan) -> bool {
+    let key = |a: &Assignment| (a.kind, a.owner.clone(), a.uid, a.range, a.action);
+    now.assignments.iter().map(key).eq(shown.assignments.iter().map(key)) && now.repairs == shown.repairs
+}
+
+/// The plan as a change of the files, with what is remembered of it.
+pub(super) fn change(snapshot: &Snapshot, plan: &Plan, command: &str) -> Change {
+    let files = PerKind::from_fn(|kind| FileChange {
+        before: snapshot.files[kind].digest,
+        edits: plan.files[kind].edits.clone(),
+    });
+    let mut owners: Vec<String> =
+        plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
+    owners.dedup();
+    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim() };
+    let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files);
+    Change { files, ledger, record }
+}
+
+fn report(done: &Committed, plan: &Plan, proven: bool, output: Output) {
+    for note in &done.notes {
+        output.note(&format!("note: {note}\n"));
+    }
+    if output.verbose {
+        output.note(&format!("the locks were held for {:.1} ms\n", done.held.as_secs_f64() * 1000.0));
+    }
+    // Committed is committed: a reader who left does not change the exit code.
+    let hint = verify_hint(plan).filter(|_| !proven).unwrap_or_default();
+    let _ = output.text(&format!("Committed as {}.\n{hint}", done.transaction));
+}
