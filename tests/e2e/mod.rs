@@ -3,6 +3,7 @@
 mod apply;
 mod bad_input;
 mod crash;
+mod dialects;
 mod engine;
 mod image;
 mod list;
