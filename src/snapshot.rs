@@ -10,6 +10,7 @@ pub use site::{Allocator, Site, SiteRange};
 
 use std::collections::HashMap;
 
+use crate::error::Error;
 use crate::idfile::{Claim, Digest, Document};
 use crate::range::{Kind, PerKind, Range, Uid};
 
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub site: Site,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
+    /// Owners that the ledger says were given ranges.
+    pub known: Vec<Known>,
     /// A change that a crash left unfinished.
     pub unfinished: Option<Unfinished>,
 }
@@ -60,6 +63,21 @@ pub struct IdFile {
     pub document: Option<Document>,
     /// Digest of the content as it was read; `None` where it does not exist.
     pub digest: Option<Digest>,
+    /// What `stat` said; `None` where it does not exist.
+    pub status: Option<FileStatus>,
+    /// Why it is there and was not read; only where the reader goes on all the same (`audit`).
+    pub trouble: Option<Error>,
+}
+
+/// Kind, permissions and owner of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Type and permission bits (`st_mode`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
 }
 
 impl IdFile {
@@ -202,6 +220,17 @@ pub struct Released {
     pub uid: Option<Uid>,
     /// The IDs.
     pub range: Range,
+}
+
+/// An owner of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// As it was written in the files.
+    pub owner: Vec<u8>,
+    /// The account's uid, where there was an account.
+    pub uid: Option<Uid>,
+    /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.
+    pub local: bool,
 }
 
 /// A change that was not finished.

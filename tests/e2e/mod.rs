@@ -1,6 +1,7 @@
 //! The end-to-end tests, by command.
 
 mod apply;
+mod audit;
 mod bad_input;
 mod crash;
 mod dialects;
@@ -14,6 +15,7 @@ mod property;
 mod race;
 mod readme;
 mod refusals;
+mod release;
 mod sandbox;
 mod users;
 mod verify;
