@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod bad_input;
 mod crash;
+mod dialects;
 mod engine;
 mod fuzz;
 mod image;
