@@ -6,6 +6,7 @@ mod bad_input;
 mod crash;
 mod dialects;
 mod engine;
+mod faults;
 mod fuzz;
 mod image;
 mod list;
