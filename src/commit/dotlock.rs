@@ -91,7 +91,7 @@ pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
             }
             Ok(file) => match holder(etc, name, &file)? {
                 Holder::Unsure(held) => return Ok(Attempt::Held(held)),
-                Holder::Gone if same(etc, name, &file)? => etc.remove(name)?,
+                Holder::Gone if etc.is(name, &file)? => etc.remove(name)?,
                 Holder::Gone => {}
             },
         }
@@ -101,19 +101,16 @@ pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
 }
 
 impl Dotlock {
-    /// Removes the lock if it is still ours: somebody may have taken it over.
-    pub(super) fn release(self, etc: &Folder) {
-        if same(etc, self.name, &self.file).unwrap_or(false) {
-            // Where this fails the lock names a process that will soon be gone.
-            let _ = etc.remove(self.name);
+    /// Removes the lock if it is still ours: somebody may have taken it over. One that cannot be removed is a
+    /// note: it names a process that will soon be gone, so the next program that needs it takes it over.
+    pub(super) fn release(self, etc: &Folder) -> Option<String> {
+        if !etc.is(self.name, &self.file).unwrap_or(false) {
+            return None;
         }
+        let errno = etc.remove(self.name).err()?;
+        let path = shown(etc, self.name);
+        Some(format!("{path} could not be removed ({}); the next program to lock it will", errno.desc()))
     }
-}
-
-/// Whether the name still means this file.
-fn same(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<bool> {
-    let ours = fstat(file)?;
-    Ok(etc.stat(name)?.is_some_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)))
 }
 
 fn holder(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Holder> {
@@ -214,7 +211,7 @@ mod tests {
             }
             Attempt::Ours(lock) => {
                 assert_eq!(std::fs::read(&path).unwrap(), format!("{}\0", std::process::id()).as_bytes());
-                lock.release(&folder);
+                assert_eq!(lock.release(&folder), None);
                 assert!(!path.exists());
                 Ok(())
             }
@@ -247,7 +244,7 @@ mod tests {
         let path = tree.path().join("subuid.lock");
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "other").unwrap();
-        lock.release(&folder);
+        assert_eq!(lock.release(&folder), None);
         assert_eq!(std::fs::read(&path).unwrap(), b"other");
     }
 }

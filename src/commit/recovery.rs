@@ -44,8 +44,8 @@ pub fn recover(root: &Root, judge: &mut Judge<'_>, options: &Options) -> Result<
     let locks = Locks::acquire(&etc, deadline)?;
     let mut work = Work { root, etc: &etc, store: &mut store, locks: &locks, options };
     let recovered = under_locks(&mut work, judge);
-    drop(locks);
-    let mut notes = store.close(root);
+    let mut notes = locks.release();
+    notes.extend(store.close(root));
     let mut recovered = recovered?;
     if let Some(recovered) = &mut recovered {
         if root.is_running() {

@@ -1,8 +1,7 @@
 //! The state folder: ledger, history, conflicts. That it is missing is normal; that it is not ours is an error.
 
 use std::fs::File;
-use std::io::Write as _;
-
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -58,15 +57,11 @@ impl Store {
             let path = crate::text::path(&root.full(records::STATE));
             Self { open: None, notes: vec![format!("no history and no ledger: {path}: {why}")] }
         };
-        match root.open_dir(records::STATE) {
-            Err(Errno::ENOENT) if !root.is_running() => return Ok(Self { open: None, notes }),
-            Err(Errno::ENOENT) => {
-                if let Err(errno) = make(root, "/var/lib", "subidctl", 0o755) {
-                    return Ok(without(errno.desc()));
-                }
-            }
-            // Anything else is judged below.
-            _ => {}
+        if !root.is_running() && root.open_dir(records::STATE).err() == Some(Errno::ENOENT) {
+            return Ok(Self { open: None, notes });
+        }
+        if let Err(errno) = make(root, "/var/lib", "subidctl", 0o755) {
+            return Ok(without(errno.desc()));
         }
         let dir = match trust::folder(root, records::STATE) {
             Ok(dir) => dir,
@@ -75,9 +70,8 @@ impl Store {
         };
         let state = Folder::new(dir, root.full(records::STATE));
         let lock = flock(&state, deadline)?;
-        match make(root, records::STATE, "history", 0o700) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Ok(without(errno.desc())),
+        if let Err(errno) = make(root, records::STATE, "history", 0o700) {
+            return Ok(without(errno.desc()));
         }
         let path = format!("{}/history", records::STATE);
         let history = Folder::new(trust::folder(root, &path)?, root.full(&path));
@@ -110,10 +104,12 @@ impl Store {
 
     /// Removes what [`Store::prepare`] made, here or in a process that was killed.
     pub(super) fn discard(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.next = None;
-            // A name that stays is replaced by the next commit.
-            let _ = open.state.remove(LEDGER_TEMP);
+        let Self { open: Some(open), notes } = self else { return };
+        open.next = None;
+        if let Err(errno) = open.state.remove(LEDGER_TEMP) {
+            let path = crate::text::path(&open.state.full(LEDGER_TEMP));
+            notes
+                .push(format!("{path} could not be removed ({}); the next change replaces it", errno.desc()));
         }
     }
 
@@ -130,8 +126,11 @@ impl Store {
             return Ok(());
         }
         let failed = |errno| open.history.failed("write", ENTRIES, errno);
-        let mut file = open.entries_file().map(File::from).map_err(failed)?;
-        file.write_all(&entry.to_line()).map_err(|e| failed(errno(&e)))?;
+        let file = open.entries_file().map(File::from).map_err(failed)?;
+        let end = fstat(&file).map_err(failed)?.st_size;
+        let end = u64::try_from(end).map_err(|_| failed(Errno::EIO))?;
+        // At its place: nobody else writes here, and a part that is written again is the same part.
+        file.write_all_at(&entry.to_line(), end).map_err(|e| failed(errno(&e)))?;
         retry(|| fsync(&file)).and_then(|()| open.history.sync()).map_err(failed)?;
         open.entries += 1;
         open.last = Some(entry.transaction.clone());
@@ -141,10 +140,8 @@ impl Store {
     /// Keeps a journal that a person must decide about; false where there is no state folder.
     pub(super) fn keep_conflict(&mut self, root: &Root, name: &str, journal: &[u8]) -> Result<bool> {
         let Some(open) = &self.open else { return Ok(false) };
-        match make(root, records::STATE, "conflicts", 0o700) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(open.state.failed("make", "conflicts", errno)),
-        }
+        make(root, records::STATE, "conflicts", 0o700)
+            .map_err(|errno| open.state.failed("make", "conflicts", errno))?;
         let conflicts = Folder::new(trust::folder(root, records::CONFLICTS)?, root.full(records::CONFLICTS));
         conflicts.temp(name, journal, &Like::mode(0o600))?;
         conflicts.sync().map_err(|errno| conflicts.failed("make durable", name, errno))?;
@@ -166,7 +163,7 @@ impl Store {
 
 impl Open {
     fn entries_file(&self) -> nix::Result<std::os::fd::OwnedFd> {
-        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         retry(|| openat(self.history.fd(), ENTRIES, flags, Mode::from_bits_truncate(0o600)))
     }
 
@@ -202,11 +199,19 @@ impl Open {
     }
 }
 
-/// Makes a folder with exactly this mode, whatever the umask.
+/// Makes a folder with exactly this mode, whatever the umask. What is there already is for the caller to judge.
 fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<()> {
+    let path = format!("{parent}/{name}");
+    if root.open_dir(&path).err() != Some(Errno::ENOENT) {
+        return Ok(());
+    }
     let dir = root.open_dir(parent)?;
-    mkdirat(&dir, name, Mode::from_bits_truncate(0o700))?;
-    let made = root.open_dir(&format!("{parent}/{name}"))?;
+    match mkdirat(&dir, name, Mode::from_bits_truncate(0o700)) {
+        // By somebody else meanwhile, or by us in a call that was interrupted.
+        Err(Errno::EEXIST) => {}
+        result => result?,
+    }
+    let made = root.open_dir(&path)?;
     fchmod(&made, Mode::from_bits_truncate(mode))?;
     fsync(&dir)
 }

@@ -3,6 +3,7 @@
 //! The commands are one table, [`SCENARIOS`]; what must hold after a fault is said once, here.
 
 mod fail;
+mod foreign;
 mod kill;
 
 use crate::harness::{Call, Image, Output, Sandbox};
@@ -38,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "apply, again", before: "subidctl apply --yes eve", ..PLAIN },
     Scenario {
         name: "apply --replace",
-        files: Some("bob:100000:65536\ncarol:100000:70000\n"),
+        files: Some("bob:100000:65536\nfrank:100000:70000\n"),
         command: "subidctl apply --yes --replace bob",
         ..PLAIN
     },
@@ -231,7 +232,7 @@ const OTHERS: &str = "set -e; useradd erin
     [ ! -e /etc/subgid ] || usermod -w 500000000-500000009 bob";
 
 /// A line that meets another in a scenario's own files.
-const OVERLAP: &str = "carol:100000:70000\n";
+const OVERLAP: &str = "frank:100000:70000\n";
 
 /// How the command says that a recovery ended: once where one was due, else not at all.
 fn assert_said(output: &Output, due: bool, place: &str) -> Option<&'static str> {

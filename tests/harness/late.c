@@ -18,8 +18,8 @@
 
 static const struct { const char *name; unsigned long long number; } calls[] = {
 #define CALL(name) { #name, SYS_##name }
-    CALL(openat), CALL(openat2), CALL(write), CALL(fsync), CALL(fdatasync), CALL(fallocate), CALL(ftruncate),
-    CALL(linkat), CALL(renameat), CALL(renameat2), CALL(unlinkat), CALL(mkdirat), CALL(fchmod), CALL(fchown),
+    CALL(openat), CALL(openat2), CALL(write), CALL(pwrite64), CALL(fsync), CALL(fdatasync), CALL(fallocate),
+    CALL(ftruncate), CALL(linkat), CALL(renameat), CALL(renameat2), CALL(unlinkat), CALL(mkdirat), CALL(fchmod), CALL(fchown),
     CALL(fsetxattr),
 };
 
