@@ -168,14 +168,17 @@ impl Open {
     }
 
     /// Takes off the beginning of an entry that a crash left, where it is the journal's own; else the
-    /// history is damaged and set aside.
+    /// history is damaged and set aside. A file system may have made the file longer before its data was
+    /// there: zeros stand for what is missing.
     fn mend(&mut self, journal: &Journal, notes: &mut Vec<String>) -> Result<()> {
         if self.torn.is_empty() {
             return Ok(());
         }
         let failed = |errno| self.history.failed("mend", ENTRIES, errno);
         let finished = HistoryEntry { recovered: true, ..journal.entry.clone() };
-        if [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(&self.torn)) {
+        let zeros = self.torn.iter().rev().take_while(|byte| **byte == 0).count();
+        let there = self.torn.get(..self.torn.len() - zeros).unwrap_or_default();
+        if [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(there)) {
             let file = self.entries_file().map_err(failed)?;
             let torn = i64::try_from(self.torn.len()).map_err(|_| failed(Errno::EFBIG))?;
             let whole = fstat(&file).map_err(failed)?.st_size - torn;

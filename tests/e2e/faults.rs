@@ -5,6 +5,9 @@
 mod fail;
 mod foreign;
 mod kill;
+mod power;
+
+use subidctl::state::HistoryEntry;
 
 use crate::harness::{Call, Image, Output, Sandbox};
 
@@ -84,6 +87,8 @@ pub(super) struct Stage {
     new: [String; 2],
     /// Both files after the command.
     end: [String; 2],
+    /// The change's name.
+    transaction: String,
     /// The calls of the command that change something.
     pub(super) calls: Vec<Call>,
 }
@@ -117,13 +122,22 @@ impl Stage {
         let start = sandbox.image();
         let (calls, code) = sandbox.recorded(scenario.command);
         assert_eq!(code, scenario.exit, "{}", scenario.name);
-        let end = sandbox.image().id_text();
+        let image = sandbox.image();
+        let end = image.id_text();
+        let history = image.file("/var/lib/subidctl/history/entries.jsonl").unwrap_or_default();
+        let last = history.split_inclusive(|b| *b == b'\n').next_back().unwrap_or_default();
+        let transaction = HistoryEntry::parse(last).map(|entry| entry.transaction).unwrap_or_default();
         let new = new.unwrap_or_else(|| end.clone());
-        Self { sandbox, scenario, start, base, old, new, end, calls }
+        Self { sandbox, scenario, start, base, old, new, end, transaction, calls }
     }
 
     fn recovers(&self) -> bool {
         self.scenario.crash.is_some()
+    }
+
+    /// Whether the recovery does what was missing.
+    fn completes(&self) -> bool {
+        self.end.iter().all(|text| text.contains("alice:165536:65536\n"))
     }
 
     /// No reader sees half a line: each file is as it was or as it was to become.

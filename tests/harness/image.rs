@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-use super::Sandbox;
+use super::{Sandbox, State};
 
 /// The regular files of `/etc` itself, and the whole state folder, by path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,28 @@ impl Image {
     /// A file's content.
     pub(crate) fn file(&self, path: &str) -> Option<&[u8]> {
         self.0.get(path)?.bytes.as_deref()
+    }
+
+    /// A file's permission bits.
+    pub(crate) fn mode(&self, path: &str) -> u32 {
+        self.0[path].mode
+    }
+
+    /// The same, but of the files that a change can touch just these.
+    pub(crate) fn with(&self, state: &State) -> Self {
+        let mut nodes = self.0.clone();
+        nodes.retain(|path, node| node.bytes.is_none() && *path == STATE || !super::disk::ours(path));
+        for (path, (mode, bytes)) in state {
+            let (folder, _) = path.rsplit_once('/').unwrap();
+            if folder.starts_with(STATE) {
+                for (folder, mode) in [(STATE, 0o755), (folder, if folder == STATE { 0o755 } else { 0o700 })]
+                {
+                    nodes.insert(folder.to_owned(), Node { mode, owner: (0, 0), bytes: None });
+                }
+            }
+            nodes.insert(path.clone(), Node { mode: *mode, owner: (0, 0), bytes: Some(bytes.clone()) });
+        }
+        Self(nodes)
     }
 
     /// Both files' content; an absent one has none.

@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on: sandboxes, real commands with deadlines, terminals, traces.
 
 mod calls;
+mod disk;
 mod image;
 mod inside;
 mod output;
@@ -12,6 +13,7 @@ mod trace;
 mod tree;
 
 pub(crate) use calls::{Call, Met};
+pub(crate) use disk::{Disk, State};
 pub(crate) use image::Image;
 pub(crate) use output::Output;
 pub(crate) use sandbox::Sandbox;
