@@ -101,8 +101,9 @@ fn finish(
     let completes = decision.verdict.outcome() == "completed";
     let ready = swap.prepare().and_then(|()| if completes { work.store.prepare(journal) } else { Ok(()) });
     let swapped = ready.and_then(|()| {
-        swap.swap()
-            .map_err(|failure| if failure.changed { unconfirmed(failure.error) } else { failure.error })
+        // Also where nothing is left to rename: what the dead process renamed need not last yet.
+        let swapped = if completes || swap.changes() { swap.swap() } else { Ok(()) };
+        swapped.map_err(|failure| if failure.changed { unconfirmed(failure.error) } else { failure.error })
     });
     if let Err(error) = swapped {
         if error.code != Code::DurabilityUnknown {

@@ -1,6 +1,7 @@
 //! The state folder: ledger, history, conflicts. That it is missing is normal; that it is not ours is an error.
 
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,8 @@ impl Store {
         if !root.is_running() && root.open_dir(records::STATE).err() == Some(Errno::ENOENT) {
             return Ok(Self { open: None, notes });
         }
-        if let Err(errno) = make(root, "/var/lib", "subidctl", 0o755) {
+        let made = make(root, "/var/lib", "subidctl", 0o755);
+        if let Err(errno) = made.and_then(|parent| parent.map_or(Ok(()), fsync)) {
             return Ok(without(errno.desc()));
         }
         let dir = match trust::folder(root, records::STATE) {
@@ -119,21 +121,22 @@ impl Store {
         if let Some(next) = open.next.take() {
             let failed = |errno| open.state.failed("write", LEDGER, errno);
             open.state.rename(LEDGER_TEMP, LEDGER).map_err(failed)?;
-            open.state.sync().map_err(failed)?;
             open.ledger = next;
         }
-        if open.last.as_ref() == Some(&entry.transaction) {
-            return Ok(());
-        }
+        // The ledger's name, and that of a new folder for the history.
+        open.state.sync().map_err(|errno| open.state.failed("make durable", LEDGER, errno))?;
         let failed = |errno| open.history.failed("write", ENTRIES, errno);
         let file = open.entries_file().map(File::from).map_err(failed)?;
         let end = fstat(&file).map_err(failed)?.st_size;
         let end = u64::try_from(end).map_err(|_| failed(Errno::EIO))?;
-        // At its place: nobody else writes here, and a part that is written again is the same part.
-        file.write_all_at(&entry.to_line(), end).map_err(|e| failed(errno(&e)))?;
+        // What a process that was killed has written is not written again, but need not last yet.
+        if open.last.as_ref() != Some(&entry.transaction) {
+            // At its place: nobody else writes here, and a part that is written again is the same part.
+            file.write_all_at(&entry.to_line(), end).map_err(|e| failed(errno(&e)))?;
+            open.entries += 1;
+            open.last = Some(entry.transaction.clone());
+        }
         retry(|| fsync(&file)).and_then(|()| open.history.sync()).map_err(failed)?;
-        open.entries += 1;
-        open.last = Some(entry.transaction.clone());
         Ok(())
     }
 
@@ -141,6 +144,7 @@ impl Store {
     pub(super) fn keep_conflict(&mut self, root: &Root, name: &str, journal: &[u8]) -> Result<bool> {
         let Some(open) = &self.open else { return Ok(false) };
         make(root, records::STATE, "conflicts", 0o700)
+            .and_then(|parent| parent.map_or(Ok(()), fsync))
             .map_err(|errno| open.state.failed("make", "conflicts", errno))?;
         let conflicts = Folder::new(trust::folder(root, records::CONFLICTS)?, root.full(records::CONFLICTS));
         conflicts.temp(name, journal, &Like::mode(0o600))?;
@@ -162,7 +166,7 @@ impl Store {
 }
 
 impl Open {
-    fn entries_file(&self) -> nix::Result<std::os::fd::OwnedFd> {
+    fn entries_file(&self) -> nix::Result<OwnedFd> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         retry(|| openat(self.history.fd(), ENTRIES, flags, Mode::from_bits_truncate(0o600)))
     }
@@ -202,11 +206,12 @@ impl Open {
     }
 }
 
-/// Makes a folder with exactly this mode, whatever the umask. What is there already is for the caller to judge.
-fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<()> {
+/// Makes a folder with exactly this mode, whatever the umask, and gives the parent, whose fsync makes it last.
+/// What is there already is for the caller to judge.
+fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<Option<OwnedFd>> {
     let path = format!("{parent}/{name}");
     if root.open_dir(&path).err() != Some(Errno::ENOENT) {
-        return Ok(());
+        return Ok(None);
     }
     let dir = root.open_dir(parent)?;
     match mkdirat(&dir, name, Mode::from_bits_truncate(0o700)) {
@@ -216,7 +221,7 @@ fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<()> {
     }
     let made = root.open_dir(&path)?;
     fchmod(&made, Mode::from_bits_truncate(mode))?;
-    fsync(&dir)
+    Ok(Some(dir))
 }
 
 fn flock(state: &Folder, deadline: Instant) -> Result<File> {

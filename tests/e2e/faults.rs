@@ -18,8 +18,8 @@ pub(super) struct Scenario {
     files: Option<&'static str>,
     /// What happens before, in words of the shell.
     before: &'static str,
-    /// Where a crash leaves what the command finds: the rename that is not done any more.
-    crash: Option<usize>,
+    /// Where a crash leaves what the command finds: the call of an apply that is not made any more.
+    crash: Option<(&'static str, &'static str)>,
     /// What others do after that crash.
     foreign: &'static str,
     pub(super) command: &'static str,
@@ -34,8 +34,13 @@ const RECOVER: &str = "subidctl recover --yes";
 const PLAIN: Scenario =
     Scenario { name: "", files: Some(OLD), before: "", crash: None, foreign: "", command: APPLY, exit: 0 };
 
-/// Apart from the first one, recoveries begin after the given rename of an apply: 1 and 2 are the backups,
-/// 3 and 4 the files.
+/// Before the backups, between the two files, and after both.
+const NONE: (&str, &str) = ("renameat", "\".subidctl.subuid.old\"");
+const HALF: (&str, &str) = ("renameat", "\".subidctl.subgid.new\"");
+const BOTH: (&str, &str) = ("fsync", "</etc>");
+/// The history has the change, but not for good.
+const ENTRY: (&str, &str) = ("fsync", "entries.jsonl>");
+
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "apply", ..PLAIN },
     Scenario { name: "apply, no files", files: None, ..PLAIN },
@@ -47,26 +52,27 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario { name: "release", command: "subidctl release --yes bob", ..PLAIN },
-    Scenario { name: "recover, nothing done", crash: Some(1), command: RECOVER, ..PLAIN },
-    Scenario { name: "recover, half done", crash: Some(4), command: RECOVER, ..PLAIN },
-    Scenario { name: "recover, all done", crash: Some(5), command: RECOVER, ..PLAIN },
+    Scenario { name: "recover, nothing done", crash: Some(NONE), command: RECOVER, ..PLAIN },
+    Scenario { name: "recover, half done", crash: Some(HALF), command: RECOVER, ..PLAIN },
+    Scenario { name: "recover, all done", crash: Some(BOTH), command: RECOVER, ..PLAIN },
+    Scenario { name: "recover, recorded", crash: Some(ENTRY), command: RECOVER, ..PLAIN },
     Scenario {
         name: "recover, edited since",
-        crash: Some(4),
+        crash: Some(HALF),
         foreign: "usermod -v 400000-400009 -w 400000-400009 bob",
         command: RECOVER,
         ..PLAIN
     },
     Scenario {
         name: "recover, half taken by another",
-        crash: Some(4),
+        crash: Some(HALF),
         foreign: "useradd dave",
         command: RECOVER,
         ..PLAIN
     },
     Scenario {
         name: "recover, cannot be decided",
-        crash: Some(4),
+        crash: Some(HALF),
         foreign: "echo alice:165536:65536 >>/etc/subuid; useradd dave",
         command: RECOVER,
         exit: 6,
@@ -81,7 +87,9 @@ pub(super) struct Stage {
     /// The state in which the command begins.
     pub(super) start: Image,
     /// Before anything: to know what is left over.
-    base: Image,
+    pub(super) base: Image,
+    /// The calls of the process whose crash the command finds.
+    pub(super) dead: Vec<Call>,
     /// Both files without the change, and with it.
     old: [String; 2],
     new: [String; 2],
@@ -108,13 +116,22 @@ impl Stage {
         let base = sandbox.image();
         let old = base.id_text();
         let mut new = None;
-        if let Some(rename) = scenario.crash {
+        let mut dead = Vec::new();
+        if let Some((name, text)) = scenario.crash {
             let (calls, code) = sandbox.recorded(APPLY);
             assert_eq!(code, 0);
             new = Some(sandbox.image().id_text());
             sandbox.restore(&base);
-            let call = calls.iter().find(|c| c.name == "renameat" && c.nth == rename).unwrap();
-            assert!(sandbox.faulted(APPLY, call, "signal=KILL").hit);
+            // Of the folder's fsyncs the one after the last rename of a file.
+            let from = if name == "fsync" {
+                calls.iter().position(|c| c.name == HALF.0 && c.text.contains(HALF.1)).unwrap()
+            } else {
+                0
+            };
+            let call = calls[from..].iter().find(|c| c.name == name && c.text.contains(text)).unwrap();
+            let met = sandbox.faulted(APPLY, call, "signal=KILL");
+            assert!(met.hit);
+            dead = met.calls;
             if !scenario.foreign.is_empty() {
                 sandbox.run(scenario.foreign).ok();
             }
@@ -128,7 +145,7 @@ impl Stage {
         let last = history.split_inclusive(|b| *b == b'\n').next_back().unwrap_or_default();
         let transaction = HistoryEntry::parse(last).map(|entry| entry.transaction).unwrap_or_default();
         let new = new.unwrap_or_else(|| end.clone());
-        Self { sandbox, scenario, start, base, old, new, end, transaction, calls }
+        Self { sandbox, scenario, start, base, dead, old, new, end, transaction, calls }
     }
 
     fn recovers(&self) -> bool {

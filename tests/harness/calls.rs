@@ -26,6 +26,8 @@ pub(crate) struct Met {
     pub(crate) output: String,
     /// Whether the fault came at the call that was meant.
     pub(crate) hit: bool,
+    /// Its calls up to there that change something, where they were recorded.
+    pub(crate) calls: Vec<Call>,
 }
 
 impl Call {
@@ -36,9 +38,9 @@ impl Call {
         !opens || flags.iter().any(|flag| self.text.contains(flag))
     }
 
-    /// Whether it failed by itself, as a look for what is not there.
+    /// Whether it failed by itself, as a look for what is not there, or never came back.
     pub(crate) fn failed(&self) -> bool {
-        self.text.contains(") = -1 ") || self.text.contains(" = -1 E")
+        self.text.contains(" = -1 E") || self.text.ends_with("= ?")
     }
 
     /// What stays the same from run to run: name and paths, without numbers and data.
@@ -95,15 +97,17 @@ impl Sandbox {
     pub(crate) fn faulted(&self, command: &str, call: &Call, fault: &str) -> Met {
         let strace = "strace -f -qq -y -s 100000 -e signal=none -o /tmp/calls";
         let inject = format!("-e inject={}:{fault}:when={}", call.name, call.nth);
-        let run = format!("{strace} -e trace={} {inject} {command}; echo \"exit $?\"", call.name);
+        let run = format!("{strace} -e trace={WRITES} {inject} {command}; echo \"exit $?\"");
         let output = self.run(&run);
         let log = String::from_utf8(self.read("/tmp/calls").unwrap()).unwrap();
-        let met = parse(&log).into_iter().find(|c| c.nth == call.nth);
+        let calls = parse(&log);
+        let met = calls.iter().find(|c| (&c.name, c.nth) == (&call.name, call.nth));
         let (said, code) = output.stdout.trim_end().rsplit_once("exit ").unwrap();
         Met {
             code: code.parse().unwrap(),
             output: format!("{said}{}", output.stderr),
             hit: met.is_some_and(|met| met.shape() == call.shape()),
+            calls: calls.into_iter().filter(Call::writes).collect(),
         }
     }
 
@@ -131,6 +135,6 @@ impl Sandbox {
         let output = self.run(&run);
         let (said, code) = output.stdout.trim_end().rsplit_once("exit ").unwrap();
         let code = code.parse().unwrap();
-        Met { code, output: format!("{said}{}", output.stderr), hit: code != 99 }
+        Met { code, output: format!("{said}{}", output.stderr), hit: code != 99, calls: Vec::new() }
     }
 }

@@ -64,6 +64,31 @@ impl Disk {
         disk
     }
 
+    /// After some calls of a process that was killed, and what others made durable since.
+    pub(crate) fn resumed(before: &Image, calls: &[Call], now: &Image) -> Self {
+        let mut disk = Self::new(before);
+        for call in calls {
+            disk.apply(call);
+        }
+        disk.open.clear();
+        for path in now.paths().filter(|path| ours(path)) {
+            let Some(bytes) = now.file(path) else { continue };
+            let content = (now.mode(path), bytes.to_vec());
+            if disk.names.get(path).is_some_and(|id| disk.files[*id].now == content) {
+                continue;
+            }
+            let id = disk.file(content);
+            let (folder, name) = split(path);
+            let folder = disk.folders.entry(folder).or_default();
+            for change in &mut folder.pending {
+                change.retain(|(changed, _)| *changed != name);
+            }
+            folder.durable.insert(name, id);
+            disk.names.insert(path.to_owned(), id);
+        }
+        disk
+    }
+
     fn file(&mut self, content: Content) -> usize {
         self.files.push(File { durable: content.clone(), now: content });
         self.files.len() - 1
