@@ -136,7 +136,11 @@ impl Store {
             open.entries += 1;
             open.last = Some(entry.transaction.clone());
         }
-        retry(|| fsync(&file)).and_then(|()| open.history.sync()).map_err(failed)?;
+        retry(|| fsync(&file)).map_err(failed)?;
+        if open.entries == 1 {
+            // Only then its name may be new.
+            open.history.sync().map_err(failed)?;
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::{Call, Image};
 
 /// Mode and bytes of a file.
 pub(crate) type Content = (u32, Vec<u8>);
-/// Files by path; an absent one is not there.
+/// Files by path, folders with a slash at the end; an absent one is not there.
 pub(crate) type State = BTreeMap<String, Content>;
 
 #[derive(Debug, Default)]
@@ -54,7 +54,10 @@ impl Disk {
         let mut disk =
             Self { files: vec![], folders: BTreeMap::new(), names: BTreeMap::new(), open: BTreeMap::new() };
         for path in image.paths().filter(|path| ours(path)) {
-            let Some(bytes) = image.file(path) else { continue };
+            let Some(bytes) = image.file(path) else {
+                disk.folders.entry(path.to_owned()).or_default();
+                continue;
+            };
             let content = (image.mode(path), bytes.to_vec());
             let id = disk.file(content);
             let (folder, name) = split(path);
@@ -280,12 +283,12 @@ impl Disk {
                 missing.push(format!("{path}/"));
             }
         }
-        names
-            .into_iter()
-            .filter(|(path, _)| !self.folders.contains_key(path))
-            .filter(|(path, _)| !missing.iter().any(|gone| path.starts_with(gone)))
-            .map(|(path, id)| (path, self.files[id].variant(variants.get(&id).copied().unwrap_or(0))))
-            .collect()
+        let is_there = |path: &str| !missing.iter().any(|gone| path.starts_with(gone));
+        let folders = self.folders.keys().filter(|path| ours(path)).map(|path| format!("{path}/"));
+        let files = names.into_iter().filter(|(path, _)| !self.folders.contains_key(path) && is_there(path));
+        let content = |id: usize| self.files[id].variant(variants.get(&id).copied().unwrap_or(0));
+        let files = files.map(|(path, id)| (path, content(id)));
+        folders.filter(|path| is_there(path)).map(|path| (path, (0o700, Vec::new()))).chain(files).collect()
     }
 }
 

@@ -87,16 +87,14 @@ impl Image {
     /// The same, but of the files that a change can touch just these.
     pub(crate) fn with(&self, state: &State) -> Self {
         let mut nodes = self.0.clone();
-        nodes.retain(|path, node| node.bytes.is_none() && *path == STATE || !super::disk::ours(path));
+        nodes.retain(|path, _| !super::disk::ours(path));
         for (path, (mode, bytes)) in state {
-            let (folder, _) = path.rsplit_once('/').unwrap();
-            if folder.starts_with(STATE) {
-                for (folder, mode) in [(STATE, 0o755), (folder, if folder == STATE { 0o755 } else { 0o700 })]
-                {
-                    nodes.insert(folder.to_owned(), Node { mode, owner: (0, 0), bytes: None });
-                }
-            }
-            nodes.insert(path.clone(), Node { mode: *mode, owner: (0, 0), bytes: Some(bytes.clone()) });
+            let (path, bytes) = match path.strip_suffix('/') {
+                Some(folder) => (folder, None),
+                None => (path.as_str(), Some(bytes.clone())),
+            };
+            let mode = if path == STATE { 0o755 } else { *mode };
+            nodes.insert(path.to_owned(), Node { mode, owner: (0, 0), bytes });
         }
         Self(nodes)
     }

