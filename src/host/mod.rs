@@ -5,6 +5,7 @@ mod accounts;
 mod collect;
 mod directory;
 mod follow;
+mod getsubids;
 mod helpers;
 mod login_defs;
 mod machine;
@@ -23,6 +24,7 @@ pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid,
 pub use collect::{reread, snapshot, survey};
 pub use directory::{enumerate, probe};
 pub use follow::read_following;
+pub use getsubids::directory_ranges;
 pub use helpers::{FOLDERS, Helpers, helpers};
 pub use login_defs::parse_login_defs;
 pub use machine::machine;
