@@ -13,9 +13,10 @@ const ROUNDS: usize = 50;
 
 /// Looks up the users and plans.
 pub(super) fn make(context: &mut Context, selection: &Selection) -> Result<(Request, Plan)> {
-    let Selected { request, refusals } = select(context, selection)?;
+    let Selected { request, refusals, warnings } = select(context, selection)?;
     let mut plan = settle(context, &request)?;
     plan.refusals.splice(0..0, refusals);
+    plan.warnings.splice(0..0, warnings);
     Ok((request, plan))
 }
 
