@@ -6,6 +6,7 @@ mod ask;
 mod change;
 mod demo;
 mod facts;
+mod in_use;
 mod list;
 mod memory;
 mod output;

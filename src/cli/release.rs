@@ -8,6 +8,7 @@ use super::args::{Global, Release as Args};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
+use super::in_use::{self, Insist};
 use super::output::Output;
 use super::select::{bytes, range};
 use crate::error::{Code, Error, Result};
@@ -78,11 +79,21 @@ impl Ask for Giving<'_> {
             Some(range) => Request::Forget(Forget { range, owners }),
             None => Request::Release(Release { owners, range: asked }),
         };
-        let mut plan = match &self.request {
+        let plan = match &self.request {
             // Without this, all whose names were refused would be nobody, and nobody means everybody.
             Request::Forget(_) if !refusals.is_empty() => Plan::default(),
             request => request.plan(&context.snapshot, context)?,
         };
+        let insist = Insist { force: self.args.force, keep_going: self.args.keep_going };
+        let request = &mut self.request;
+        let mut plan = in_use::judged(context, plan, insist, |context, users| match request {
+            Request::Release(release) => {
+                release.owners.retain(|owner| !users.contains(&owner.label));
+                planner::release(&context.snapshot, &context.policy, release)
+            }
+            // It is one range, and all of it or nothing.
+            Request::Forget(_) => Ok(Plan::default()),
+        })?;
         if self.args.stale && plan.assignments.is_empty() && plan.idle.is_empty() {
             plan.idle.push("No owner that is known to be gone has a range. No changes.".to_owned());
         }

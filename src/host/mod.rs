@@ -17,6 +17,7 @@ mod proc;
 pub mod records;
 mod root;
 pub mod trust;
+mod usage;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot};
@@ -30,5 +31,6 @@ pub use namespaces::live as live_namespaces;
 pub use nsswitch::parse_nsswitch;
 pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};
+pub use usage::{Usage, User, usage};
 
 use proc::read_proc;
