@@ -10,6 +10,7 @@ pub use site::{Allocator, Site, SiteRange};
 
 use std::collections::HashMap;
 
+use crate::error::Error;
 use crate::idfile::{Claim, Digest, Document};
 use crate::range::{Kind, PerKind, Range, Uid};
 
@@ -62,6 +63,21 @@ pub struct IdFile {
     pub document: Option<Document>,
     /// Digest of the content as it was read; `None` where it does not exist.
     pub digest: Option<Digest>,
+    /// What `stat` said; `None` where it does not exist.
+    pub status: Option<FileStatus>,
+    /// Why it is there and was not read; only where the reader goes on all the same (`audit`).
+    pub trouble: Option<Error>,
+}
+
+/// Kind, permissions and owner of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Type and permission bits (`st_mode`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
 }
 
 impl IdFile {

@@ -107,6 +107,19 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// How alike a word and the meant one must be at least (Jaro and Winkler's measure, 0 to 1): below, a
+/// suggestion would only puzzle.
+const ALIKE: f64 = 0.75;
+
+/// The candidate most like what was typed; `None` where none is alike.
+pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(candidate, typed), candidate))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

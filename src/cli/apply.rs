@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{Apply as Args, Global, Selection};
 use super::ask::From;
@@ -24,7 +24,7 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn apply() -> Self {
-        Self { command: "apply", findings: json!([]) }
+        Self { command: "apply", findings: Value::Null }
     }
 }
 

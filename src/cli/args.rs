@@ -69,6 +69,10 @@ pub(super) enum Command {
     Verify(Verify),
     /// Check this host, give users their ranges, and prove by containers that they work
     Setup(Setup),
+    /// Find every fault of both files and of what surrounds them
+    Audit(Audit),
+    /// Say what a finding means and what comes of it
+    Explain(Explain),
     /// Tell the whole story on made-up users, in a world of its own
     Demo,
     /// Finish or roll back a change that was interrupted
@@ -206,6 +210,36 @@ pub(super) struct Who {
     /// Host uids or gids
     #[arg(value_name = "ID", required = true)]
     pub(super) ids: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Audit {
+    /// Exit 4 for warnings too
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Mend what can be mended without granting anybody anything: final newlines, exact duplicates,
+    /// spellings that all programs read alike
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Save the repairs as a plan, to be applied by apply --plan FILE
+    #[arg(long, value_name = "FILE", requires = "fix")]
+    pub(super) out: Option<PathBuf>,
+    /// With --fix: show the repairs and change nothing
+    #[arg(short = 'n', long, requires = "fix")]
+    pub(super) dry_run: bool,
+    /// With --fix: do not ask
+    #[arg(short, long, requires = "fix")]
+    pub(super) yes: bool,
+    /// With --fix: how long to wait for another program's locks
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds, requires = "fix")]
+    pub(super) lock_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Explain {
+    /// A finding's id; without one, all of them are listed
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -9,8 +9,8 @@ use super::args::{Global, How};
 use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
-use super::plan::{after_commit, committed, exit, show, worse};
-use super::proving::Proofs;
+use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
+use super::proving::{Proofs, with_findings};
 use super::{memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
@@ -25,6 +25,11 @@ use crate::text::escape;
 pub(super) trait Ask {
     /// Gathers what is needed, name services included, and plans.
     fn plan(&mut self, context: &mut Context) -> Result<Plan>;
+
+    /// What is said where there is nothing to do and nobody to name.
+    fn nothing(&self) -> &'static str {
+        NOBODY
+    }
 
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
@@ -87,12 +92,12 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         }
         let plan = ask.plan(&mut context)?;
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
-        show(shown, output)?;
+        show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
         let stops = refused.is_some() && !manner.keep_going;
         if how.dry_run && manner.sample.is_none() {
             let seen = if stops { None } else { ask.look(&context, &plan, output) };
-            output.document(|| with(plan_json(shown), seen))?;
+            output.document(|| with(with_findings(plan_json(shown), &manner.findings), seen))?;
             return Ok(refused.unwrap_or(0));
         }
         let mut proofs = Proofs::new(&context, &plan, manner.sample, &manner.findings);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::Global;
 use crate::error::{Code, Error, Result};
-use crate::host::{Root, Trust, read_named};
+use crate::host::{self, Root, Trust, read_named};
 use crate::idfile::Digest;
 use crate::policy::{Policy, parse};
 use crate::snapshot::Snapshot;
@@ -21,11 +21,26 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self> {
+        Self::gather(global, host::snapshot)
+    }
+
+    /// As [`Context::load`], for a command that reports what is wrong with the files instead of refusing.
+    pub(super) fn survey(global: &Global) -> Result<Self> {
+        Self::gather(global, host::survey)
+    }
+
+    fn gather(global: &Global, read: fn(&Root) -> Result<Snapshot>) -> Result<Self> {
         let root = root(global)?;
         let (policy, digest) = policy(&root, global.policy.as_deref())?;
-        let mut snapshot = super::memory::snapshot(&root, &policy)?;
+        let mut snapshot = super::memory::remember(read(&root)?, &root, &policy)?;
         snapshot.facts.policy = digest;
         Ok(Self { root, policy, snapshot })
+    }
+
+    /// Whether a name service may know IDs that nothing here declares, so that candidates are asked for.
+    pub(super) fn asks_for_candidates(&self) -> bool {
+        let directory = self.snapshot.accounts.lookups.directory;
+        directory && self.policy.directory.is_empty() && !self.snapshot.site.bounds_accounts()
     }
 
     /// Refuses on a host whose subordinate IDs come from a directory.

@@ -1,7 +1,7 @@
 //! The facts with what subidctl remembers: released ranges, and an unfinished change.
 
 use crate::error::{Code, Result};
-use crate::host::{self, Root, records};
+use crate::host::{Root, records};
 use crate::idfile::Document;
 use crate::planner;
 use crate::policy::Policy;
@@ -13,8 +13,7 @@ use crate::state::{StateError, after_recovery, no_overlap};
 type Documents = PerKind<Option<Document>>;
 
 /// The facts, with the ledger's released ranges and owners, and with the files as recovery will leave them.
-pub(super) fn snapshot(root: &Root, policy: &Policy) -> Result<Snapshot> {
-    let mut snapshot = host::snapshot(root)?;
+pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
     if let Some(ledger) = records::ledger(root)? {
         snapshot.released = ledger
             .released

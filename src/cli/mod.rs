@@ -3,8 +3,10 @@
 mod apply;
 mod args;
 mod ask;
+mod audit;
 mod change;
 mod demo;
+mod explain;
 mod facts;
 mod in_use;
 mod list;
@@ -67,6 +69,8 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Apply(args) => apply::run(global, args, output, &apply::Named::apply()),
         Command::Release(args) => release::run(global, args, output),
         Command::Setup(args) => setup::run(global, args, output),
+        Command::Audit(args) => audit::run(global, args, output),
+        Command::Explain(args) => explain::run(args, output),
         Command::Demo => demo::run(global, output),
         Command::List(args) => list::run(global, args, output),
         Command::Who(args) => who::run(global, args, output),

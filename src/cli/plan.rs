@@ -25,14 +25,17 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
         super::write_named(path, json_text(&plan_json(shown))?.as_bytes())?;
     }
-    show(shown, output)?;
+    show(shown, NOBODY, output)?;
     output.document(|| plan_json(shown))?;
     let pending = if args.exit_code && plan.changed() { PENDING } else { 0 };
     Ok(refused.map_or(pending, |refused| worse(refused, pending)))
 }
 
+/// What is said of a plan that names nobody.
+pub(super) const NOBODY: &str = "Nobody is selected. No changes.\n";
+
 /// Prints diff, reasons, warnings and refusals.
-pub(super) fn show(shown: Shown<'_>, output: Output) -> Result<()> {
+pub(super) fn show(shown: Shown<'_>, nothing: &str, output: Output) -> Result<()> {
     output.text(&plan_text(shown, output.style))?;
     if !shown.plan.changed()
         && shown.plan.refusals.is_empty()
@@ -40,8 +43,9 @@ pub(super) fn show(shown: Shown<'_>, output: Output) -> Result<()> {
     {
         output.text(&hint)?;
     }
-    if shown.plan.assignments.is_empty() && shown.plan.idle.is_empty() && shown.plan.refusals.is_empty() {
-        output.text("Nobody is selected. No changes.\n")?;
+    let nobody = shown.plan.assignments.is_empty() && shown.plan.refusals.is_empty();
+    if nobody && shown.plan.repairs.is_empty() && shown.plan.idle.is_empty() {
+        output.text(nothing)?;
     }
     output.note(&warnings_text(shown.plan, output.errors));
     if !shown.plan.refusals.is_empty() {

@@ -94,12 +94,13 @@ impl Ask for Giving<'_> {
             // It is one range, and all of it or nothing.
             Request::Forget(_) => Ok(Plan::default()),
         })?;
-        if self.args.stale && plan.assignments.is_empty() && plan.idle.is_empty() {
-            plan.idle.push("No owner that is known to be gone has a range. No changes.".to_owned());
-        }
         plan.refusals.splice(0..0, refusals);
         plan.warnings.splice(0..0, warnings);
         Ok(plan)
+    }
+
+    fn nothing(&self) -> &'static str {
+        "No owner that is known to be gone has a range. No changes.\n"
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {

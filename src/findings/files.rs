@@ -1,6 +1,6 @@
 //! The user's own lines, as far as they keep a container from starting.
 
-use super::{Entry, Facts, Group, Seen, Status, is_map};
+use super::{BASE, Entry, Facts, Group, Seen, Status, is_map};
 use crate::idmap::{MAX_EXTENTS, PAGE, podman, text_len};
 use crate::proof::Step;
 use crate::range::Kind;
@@ -17,6 +17,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "rootless containers get a single ID",
         explains: |step, _| step == Step::Prepare,
         find: |facts| each(facts, no_range),
+        ..BASE
     },
     Entry {
         id: "own-id-in-range",
@@ -28,6 +29,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, own_id),
+        ..BASE
     },
     Entry {
         id: "own-ranges-overlap",
@@ -38,6 +40,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, overlap),
+        ..BASE
     },
     Entry {
         id: "map-too-long",
@@ -48,6 +51,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, too_long),
+        ..BASE
     },
 ];
 
@@ -57,7 +61,7 @@ type Texts = (String, String, String);
 fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind) -> Option<Texts>) -> Vec<Seen> {
     let seen = |kind: Kind| {
         let (message, evidence, fix) = find(facts, kind)?;
-        Some(Seen { file: Some(format!("/etc/{}", kind.file())), message, evidence, fix })
+        Some(Seen { file: Some(format!("/etc/{}", kind.file())), message, evidence, fix, ..Seen::default() })
     };
     Kind::BOTH.into_iter().filter_map(seen).collect()
 }

@@ -1,6 +1,6 @@
 //! newuidmap and newgidmap.
 
-use super::{Entry, Facts, Group, Seen, Status, is_map, not_permitted};
+use super::{BASE, Entry, Facts, Group, Seen, Status, is_map, not_permitted};
 use crate::range::Kind;
 use crate::snapshot::Helper;
 use crate::text::shell_word;
@@ -16,6 +16,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "no rootless container gets more than one ID",
         explains: |step, _| is_map(step),
         find: |facts| each(facts, missing),
+        ..BASE
     },
     Entry {
         id: "helper-untrusted",
@@ -27,6 +28,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "whoever can write to it can become any user",
         explains: |step, _| is_map(step),
         find: |facts| each(facts, untrusted),
+        ..BASE
     },
     Entry {
         id: "helper-no-privilege",
@@ -39,6 +41,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the kernel refuses the map",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| each(facts, no_privilege),
+        ..BASE
     },
     Entry {
         id: "helper-both",
@@ -50,6 +53,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "newuidmap: open of uid_map failed: Permission denied",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| each(facts, both),
+        ..BASE
     },
     Entry {
         id: "helper-nosuid-mount",
@@ -60,6 +64,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the kernel refuses the map",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| each(facts, nosuid_mount),
+        ..BASE
     },
     Entry {
         id: "helper-shadowed",
@@ -69,8 +74,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Engines take the first newuidmap of PATH. One without privileges (from nix, conda or a home \
                   folder) makes them fail where subidctl succeeds.",
         consequence: "engines may use the wrong helper",
-        explains: |_, _| false,
         find: |facts| each(facts, shadowed),
+        ..BASE
     },
 ];
 
@@ -84,6 +89,7 @@ fn missing(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         message: format!("{} is not installed", kind.helper()),
         evidence: format!("no {} in /usr/bin, /bin, /usr/sbin, /sbin, /usr/local/bin", kind.helper()),
         fix: facts.machine.install.clone(),
+        ..Seen::default()
     })
 }
 
@@ -94,6 +100,7 @@ fn untrusted(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         message: format!("{} cannot be trusted: {why}", kind.helper()),
         evidence: format!("{path}: mode {:04o}, owner {}: {why}", helper.mode, helper.uid),
         fix: format!("remove {path} and install it anew: {}", facts.machine.install),
+        ..Seen::default()
     })
 }
 
@@ -139,6 +146,7 @@ fn no_privilege(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         message: format!("{} is neither setuid root nor has file capabilities", kind.helper()),
         evidence: describe(helper),
         fix,
+        ..Seen::default()
     })
 }
 
@@ -152,6 +160,7 @@ fn both(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         message: format!("{} is setuid root and has file capabilities", kind.helper()),
         evidence: describe(helper),
         fix: format!("sudo setcap -r {}", shell_word(path.as_bytes())?),
+        ..Seen::default()
     })
 }
 
@@ -165,6 +174,7 @@ fn nosuid_mount(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
             crate::text::escape(mount.as_bytes())
         ),
         fix: format!("sudo mount -o remount,bind,suid {}", shell_word(mount.as_bytes())?),
+        ..Seen::default()
     })
 }
 
@@ -175,6 +185,7 @@ fn shadowed(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         message: format!("PATH finds {other} before {path}"),
         evidence: format!("{other} is the first {} in PATH", kind.helper()),
         fix: "put /usr/bin before that folder in PATH".to_owned(),
+        ..Seen::default()
     })
 }
 

@@ -1,6 +1,6 @@
 //! The kernel's switches, and what this process may not do.
 
-use super::{Entry, Facts, Group, Seen, Status, is_map, not_permitted};
+use super::{BASE, Entry, Facts, Group, Seen, Status, is_map, not_permitted};
 use crate::idmap::Extent;
 use crate::proof::Step;
 use crate::range::{Kind, Range};
@@ -20,6 +20,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 ("/proc/self/ns/user does not exist".into(), "boot a kernel with CONFIG_USER_NS=y".into())
             })
         },
+        ..BASE
     },
     Entry {
         id: "userns-limit-zero",
@@ -38,6 +39,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
     Entry {
         id: "namespace-limit-zero",
@@ -57,6 +59,7 @@ pub(super) static ENTRIES: &[Entry] = &[
             };
             zero.iter().map(seen).collect()
         },
+        ..BASE
     },
     Entry {
         id: "userns-clone-off",
@@ -75,6 +78,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
     Entry {
         id: "apparmor-userns",
@@ -99,6 +103,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
     Entry {
         id: "chroot",
@@ -118,6 +123,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
     Entry {
         id: "no-new-privs",
@@ -139,6 +145,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
     Entry {
         id: "bounding-set",
@@ -151,6 +158,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the kernel refuses the map",
         explains: |step, words| (is_map(step) || step == Step::Drop) && not_permitted(words),
         find: bounding_set,
+        ..BASE
     },
     Entry {
         id: "outer-map",
@@ -161,6 +169,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the kernel refuses the map",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: outer_map,
+        ..BASE
     },
     Entry {
         id: "primary-group",
@@ -180,6 +189,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
     Entry {
         id: "seccomp",
@@ -199,6 +209,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        ..BASE
     },
 ];
 
@@ -207,7 +218,7 @@ fn one(found: bool, message: &str, texts: impl FnOnce() -> (String, String)) -> 
         return Vec::new();
     }
     let (evidence, fix) = texts();
-    vec![Seen { file: None, message: message.to_owned(), evidence, fix }]
+    vec![Seen { message: message.to_owned(), evidence, fix, ..Seen::default() }]
 }
 
 /// Bits of linux/capability.h.
@@ -246,6 +257,7 @@ fn outer_map(facts: &Facts<'_>) -> Vec<Seen> {
             message: format!("{name}s {range} do not exist in this user namespace"),
             evidence: format!("/proc/self/{name}_map does not hold {range}: {}", show(map)),
             fix: format!("give the outer container {range}, or choose a range within its own IDs"),
+            ..Seen::default()
         })
     };
     Kind::BOTH.into_iter().filter_map(lacking).collect()

@@ -1,13 +1,20 @@
 //! The catalogue of faults. One static table: an entry has its id, group, severity, text, the steps of a
 //! container that it can explain, and a function from facts to findings. One file a group.
 
+mod cause;
 mod files;
 mod helpers;
 mod kernel;
+mod ranges;
+mod survey;
 
-use crate::proof::{Failure, Step};
+pub use cause::{NO_ANSWER, cause};
+pub use survey::{Audit, Survey, audit};
+
+use crate::proof::Step;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 use crate::snapshot::Machine;
+use crate::text::escape;
 
 /// What findings are made from.
 #[derive(Debug, Clone, Copy)]
@@ -25,15 +32,29 @@ pub struct Facts<'a> {
 }
 
 /// Which part of the system an entry is about; what `check --only` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
     /// newuidmap and newgidmap.
     Helpers,
     /// Kernel switches and the restrictions of this process.
     Kernel,
-    /// /etc/subuid and /etc/subgid.
+    /// One user's lines, as a container needs them.
     Files,
+    /// Which IDs the lines hold, and whose else they are.
+    Ranges,
+}
+
+impl Group {
+    /// Its name, as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Helpers => "helpers",
+            Self::Kernel => "kernel",
+            Self::Files => "files",
+            Self::Ranges => "ranges",
+        }
+    }
 }
 
 /// How bad it is, or that there is nothing to say.
@@ -54,6 +75,13 @@ pub enum Status {
     Skipped,
     /// Makes no sense here.
     NotApplicable,
+}
+
+impl Status {
+    /// Whether it does not work, or is dangerous: exit 4.
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Self::Error | Self::Critical)
+    }
 }
 
 /// One fault that was found.
@@ -98,14 +126,35 @@ pub struct Entry {
     pub consequence: &'static str,
     /// Whether it explains that this step failed with these words.
     explains: fn(Step, &str) -> bool,
-    /// Looks for it.
+    /// Looks for it on one user's way to a container.
     find: fn(&Facts<'_>) -> Vec<Seen>,
+    /// Looks for it in both files and on the host, all owners; `None` where `audit` has no part in it.
+    audit: Option<fn(&Survey<'_>) -> Vec<Seen>>,
 }
+
+/// What entries have in common that say nothing else: each names its own id, texts and at least one of
+/// `find` and `audit`.
+const BASE: Entry = Entry {
+    id: "",
+    group: Group::Files,
+    severity: Status::Error,
+    title: "",
+    explain: "",
+    consequence: "",
+    explains: |_, _| false,
+    find: |_| Vec::new(),
+    audit: None,
+};
 
 /// What an entry's function saw.
 #[derive(Debug, Default)]
 struct Seen {
+    /// The file concerned; with `line` it is `/etc/subuid` or `/etc/subgid`.
     file: Option<String>,
+    /// The line's number, from 1.
+    line: Option<usize>,
+    /// Whose line.
+    owner: Option<Vec<u8>>,
     message: String,
     evidence: String,
     fix: String,
@@ -114,69 +163,40 @@ struct Seen {
 impl Entry {
     /// Every finding of this entry.
     pub fn find(&self, facts: &Facts<'_>) -> Vec<Finding> {
-        let finding = |seen: Seen| Finding {
+        let owner = || (self.group == Group::Files).then(|| facts.user.to_string());
+        let finding = |seen: Seen| Finding { owner: owner(), ..self.finding(seen) };
+        (self.find)(facts).into_iter().map(finding).collect()
+    }
+
+    /// Whether `audit` looks for it.
+    pub fn in_audit(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    fn finding(&self, seen: Seen) -> Finding {
+        Finding {
             id: self.id,
             group: self.group,
             status: self.severity,
             file: seen.file,
-            line: None,
-            owner: (self.group == Group::Files).then(|| facts.user.to_string()),
+            line: seen.line,
+            owner: seen.owner.map(|owner| escape(&owner)),
             message: seen.message,
             consequence: self.consequence.to_owned(),
             evidence: seen.evidence,
             fix: seen.fix,
-        };
-        (self.find)(facts).into_iter().map(finding).collect()
+        }
     }
 }
 
 /// All entries, the more specific cause before the more general.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    [files::ENTRIES, helpers::ENTRIES, kernel::ENTRIES].into_iter().flatten()
+    [files::ENTRIES, helpers::ENTRIES, kernel::ENTRIES, ranges::ENTRIES].into_iter().flatten()
 }
 
-/// Why a step failed: the first entry that explains such a failure and finds its fault here.
-pub fn cause(step: Step, words: String, facts: &Facts<'_>) -> Failure {
-    let explained = catalogue()
-        .filter(|entry| (entry.explains)(step, &words))
-        .find_map(|entry| entry.find(facts).into_iter().find(|finding| concerns(finding, step)));
-    let (cause, message, evidence, fix) = match explained {
-        Some(finding) => (finding.id.to_owned(), finding.message, finding.evidence, finding.fix),
-        None => unexplained(step, &words, facts),
-    };
-    Failure { step, helper_message: words, cause, message, evidence, fix }
-}
-
-/// A fault of newgidmap does not explain why newuidmap failed.
-fn concerns(finding: &Finding, step: Step) -> bool {
-    let about = |name: &str| finding.file.as_deref().is_some_and(|file| file.ends_with(name));
-    match step {
-        Step::UidMap => !about("newgidmap") && !about("subgid"),
-        Step::GidMap => !about("newuidmap") && !about("subuid"),
-        _ => true,
-    }
-}
-
-/// How the words begin that stand for those of a helper that did not end in time.
-pub const NO_ANSWER: &str = "no answer in time";
-
-/// Where nothing in the catalogue explains it: what can be said all the same.
-fn unexplained(step: Step, words: &str, facts: &Facts<'_>) -> (String, String, String, String) {
-    let user = crate::text::shell_word(facts.user.as_bytes()).unwrap_or_else(|| facts.uid.to_string());
-    let helper = is_map(step);
-    let trace = || format!("sudo strace -f subidctl verify {user}");
-    let (cause, message, evidence, fix) = if helper && words.contains("not allowed") {
-        let message = "the helper does not take the line that subidctl reads as the user's";
-        ("range-not-granted", message, words, format!("subidctl plan {user}"))
-    } else if helper && words.starts_with(NO_ANSWER) {
-        let message = "the helper waits, most likely for a name service";
-        ("no-answer", message, "it did not end in time", format!("getent passwd {user}"))
-    } else if step == Step::Timeout {
-        ("no-answer", "the container did not answer", "the deadline passed", trace())
-    } else {
-        ("unexplained", "no known fault of this host explains it", words, trace())
-    };
-    (cause.to_owned(), message.to_owned(), evidence.to_owned(), fix)
+/// The entry with this id.
+pub fn entry(id: &str) -> Option<&'static Entry> {
+    catalogue().find(|entry| entry.id == id)
 }
 
 /// What the kernel says of a missing right.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::idmap::Extent;
+use crate::proof::Failure;
 use crate::snapshot::{Helper, Kernel, Process};
 
 fn good_helper(name: &str) -> Helper {

@@ -6,11 +6,11 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fstat};
 
 use super::follow::read_following;
-use super::{Root, Stat, login_defs, namespaces, nsswitch, passwd};
+use super::{Root, Stat, login_defs, namespaces, nsswitch, passwd, site};
 use crate::error::{Code, Error, Result};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
-use crate::snapshot::{Facts, Host, IdFile, LoginDefs, Lookups, Snapshot, Source};
+use crate::snapshot::{Facts, FileStatus, Host, IdFile, LoginDefs, Lookups, Snapshot, Source};
 
 /// How often a file may change under the reading before it is given up.
 const ATTEMPTS: usize = 5;
@@ -22,16 +22,31 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// that is done for single names and ranges, when they are needed. `released` and `unfinished` stay empty;
 /// so does the policy's digest.
 pub fn snapshot(root: &Root) -> Result<Snapshot> {
-    let mut snapshot = files(root)?;
+    whole(root, files(root)?)
+}
+
+/// As [`snapshot`], for a reader who wants to know what is wrong: of subuid and subgid one that cannot be
+/// read is no error, but has its trouble noted.
+///
+/// # Errors
+/// As [`snapshot`], for the other files.
+pub fn survey(root: &Root) -> Result<Snapshot> {
+    whole(root, gather(root, true)?)
+}
+
+/// Adds what is not in files.
+fn whole(root: &Root, mut snapshot: Snapshot) -> Result<Snapshot> {
     snapshot.host = host(root)?;
+    snapshot.site = site::site(root, &snapshot.nsswitch);
     if root.is_running() {
         snapshot.namespaces = namespaces::live();
     }
     Ok(snapshot)
 }
 
-/// The files once more, with the accounts, answers and namespaces that were known before: no name service
-/// and no process is looked at, so that it can be called under the locks.
+/// The files once more, with the accounts, answers, other programs' ranges and namespaces that were known
+/// before: no name service and no process is looked at, so that it can be called under the locks. (Those
+/// programs read their configuration when they start: one that changes just now is not in force yet.)
 pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     let mut snapshot = files(root)?;
     for user in before.accounts.users().iter().filter(|user| user.source == Source::Nss) {
@@ -47,6 +62,7 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     snapshot.accounts.lookups = Lookups { directory, ..before.accounts.lookups.clone() };
     snapshot.host = before.host.clone();
     snapshot.namespaces = before.namespaces.clone();
+    snapshot.site = before.site.clone();
     // The ledger's ranges are witnesses under the locks, too: of a line that somebody lost there is no other.
     snapshot.released.clone_from(&before.released);
     snapshot.known.clone_from(&before.known);
@@ -56,8 +72,12 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
 
 /// What all files together say at one moment.
 fn files(root: &Root) -> Result<Snapshot> {
+    gather(root, false)
+}
+
+fn gather(root: &Root, troubled: bool) -> Result<Snapshot> {
     for _ in 0..ATTEMPTS {
-        let mut reader = Reader { root, pair: Vec::new() };
+        let mut reader = Reader { root, pair: Vec::new(), troubled };
         let snapshot = reader.read()?;
         if reader.still_true() {
             return Ok(snapshot);
@@ -73,6 +93,8 @@ struct Reader<'a> {
     root: &'a Root,
     /// subuid and subgid as they were when they were read.
     pair: Vec<(String, Option<Stat>)>,
+    /// Whether one of the pair that cannot be read is noted and no error.
+    troubled: bool,
 }
 
 impl Reader<'_> {
@@ -107,10 +129,20 @@ impl Reader<'_> {
 
     fn id_file(&mut self, kind: Kind) -> Result<IdFile> {
         let path = format!("/etc/{}", kind.file());
-        let (bytes, stat) = self.root.read(&path)?.unzip();
+        let read = match self.root.read(&path) {
+            Err(error) if self.troubled && error.code != Code::FileChanged => {
+                let status = self.stat(&path);
+                self.pair.push((path, status));
+                let status = status.map(status_of);
+                return Ok(IdFile { status, trouble: Some(error), ..IdFile::default() });
+            }
+            read => read?,
+        };
+        let (bytes, stat) = read.unzip();
         self.pair.push((path, stat));
         let document = bytes.map(Document::new);
-        Ok(IdFile { digest: document.as_ref().map(Document::digest), document })
+        let digest = document.as_ref().map(Document::digest);
+        Ok(IdFile { document, digest, status: stat.map(status_of), trouble: None })
     }
 
     /// The admin's file before the distribution's.
@@ -132,11 +164,18 @@ impl Reader<'_> {
     /// Whether subuid and subgid are still the files that were read: a change of both is two renames, and a
     /// reading between them is of no moment that anybody meant.
     fn still_true(&self) -> bool {
-        self.pair.iter().all(|(path, stat)| {
-            let file = self.root.open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty());
-            file.and_then(fstat).ok().map(Stat::from) == *stat
-        })
+        self.pair.iter().all(|(path, stat)| self.stat(path) == *stat)
     }
+
+    /// What is there, a link itself and not what it leads to; `None` where nothing is.
+    fn stat(&self, path: &str) -> Option<Stat> {
+        let file = self.root.open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty());
+        file.and_then(fstat).ok().map(Stat::from)
+    }
+}
+
+fn status_of(stat: Stat) -> FileStatus {
+    FileStatus { mode: stat.mode, uid: stat.uid, gid: stat.gid }
 }
 
 /// The names of the machine or tree.
@@ -244,7 +283,7 @@ mod tests {
     fn a_rename_between_the_two_files_is_seen() {
         let tree = tree(&[("etc/subuid", "a:1:1\n"), ("etc/subgid", "a:1:1\n")]);
         let root = Root::below(tree.path()).unwrap();
-        let mut reader = Reader { root: &root, pair: Vec::new() };
+        let mut reader = Reader { root: &root, pair: Vec::new(), troubled: false };
         reader.read().unwrap();
         assert!(reader.still_true());
         std::fs::write(tree.path().join("etc/new"), "a:1:1\n").unwrap();

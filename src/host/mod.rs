@@ -16,11 +16,12 @@ mod passwd;
 mod proc;
 pub mod records;
 mod root;
+mod site;
 pub mod trust;
 mod usage;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
-pub use collect::{reread, snapshot};
+pub use collect::{reread, snapshot, survey};
 pub use directory::{enumerate, probe};
 pub use follow::read_following;
 pub use helpers::{FOLDERS, Helpers, helpers};

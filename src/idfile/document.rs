@@ -20,7 +20,7 @@ pub struct Line<'a> {
 
 /// A change of one line. `old` and `new` are whole lines without newline: both = replace, only `old` =
 /// remove, only `new` = add at the end of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LineEdit {
     /// The number of the old line, from 1; for an added line one past the last.
     pub line: usize,

@@ -21,7 +21,7 @@ pub(super) fn account(name: &str, uid: u32) -> Account {
 
 pub(super) fn file(text: &[u8]) -> IdFile {
     let document = Document::new(text.to_vec());
-    IdFile { digest: Some(document.digest()), document: Some(document) }
+    IdFile { digest: Some(document.digest()), document: Some(document), ..IdFile::default() }
 }
 
 pub(super) fn snapshot(subuid: &str, subgid: &str) -> Snapshot {

@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Setting;
 use crate::error::{Code, Error, Result};
-use crate::text::escape;
+use crate::text::{escape, nearest};
 
 /// The text with its name, to turn byte offsets into lines.
 #[derive(Clone, Copy)]
@@ -138,17 +138,14 @@ impl<'a> Table<'a> {
         let Some((key, _)) = self.left.iter().next() else { return Ok(()) };
         let name = key.get_ref();
         let place = if self.name.is_empty() { String::new() } else { format!(" in [{}]", self.name) };
-        let nearest = self
-            .known
-            .iter()
-            .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        let nearest = nearest(name, self.known.iter().copied());
         let error =
             self.text.error(key.span().start, format!("there is no key {}{place}", escape(name.as_bytes())));
         Err(match nearest {
             Some(right) => {
                 error.fix(format!("did you mean {right}? The keys are: {}", self.known.join(", ")))
             }
-            None => error,
+            None => error.fix(format!("the keys are: {}", self.known.join(", "))),
         })
     }
 }

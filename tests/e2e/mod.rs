@@ -1,6 +1,7 @@
 //! The end-to-end tests, by command.
 
 mod apply;
+mod audit;
 mod bad_input;
 mod crash;
 mod engine;

@@ -1,0 +1,159 @@
+//! `audit`: a tree for each finding.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use subidctl::findings::catalogue;
+
+/// The trees: one for each finding, which lies over the clean one, and the clean one itself. A tree has only
+/// the files that make the fault; a `make` script beside `etc` does what a checkout cannot hold (modes,
+/// links, NUL bytes), in the copy, as its working folder. `policy.toml` beside `etc` is the policy.
+fn trees() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audit")
+}
+
+/// A copy of the clean tree with one fault's files over it.
+fn tree(id: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for layer in ["clean", id] {
+        let source = trees().join(layer);
+        run(Command::new("cp").arg("-a").arg(source.join(".")).arg(copy.path()));
+    }
+    run(Command::new("chown").args(["-R", "0:0"]).arg(copy.path()));
+    run(Command::new("chmod").args(["-R", "u=rwX,go=rX"]).arg(copy.path()));
+    let make = copy.path().join("make");
+    if make.exists() {
+        run(Command::new("sh").arg("-eu").arg(&make).current_dir(copy.path()));
+    }
+    copy
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The exit code and the document of `audit` on a tree.
+fn audit(tree: &Path) -> (Option<i32>, serde_json::Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subidctl"));
+    command.args(["audit", "--json", "--root"]).arg(tree);
+    let policy = tree.join("policy.toml");
+    if policy.exists() {
+        command.arg("--policy").arg(policy);
+    }
+    let output = command.output().unwrap();
+    let document = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code(), document)
+}
+
+fn ids(document: &serde_json::Value) -> BTreeSet<&str> {
+    document["findings"].as_array().unwrap().iter().map(|f| f["id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn each_tree_has_exactly_its_fault() {
+    let mut wrong = Vec::new();
+    for entry in catalogue().filter(|entry| entry.in_audit()) {
+        let tree = tree(entry.id);
+        let (code, document) = audit(tree.path());
+        let found = ids(&document);
+        if found != BTreeSet::from([entry.id]) {
+            wrong.push(format!("{}: {found:?}", entry.id));
+        }
+        let expected = if entry.severity.is_fault() { 4 } else { 0 };
+        if code != Some(expected) {
+            wrong.push(format!("{}: exit {code:?}, not {expected}", entry.id));
+        }
+        for finding in document["findings"].as_array().unwrap() {
+            for field in ["message", "consequence", "evidence", "fix"] {
+                if finding[field].as_str().is_none_or(str::is_empty) {
+                    wrong.push(format!("{}: no {field}", entry.id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_found_in_the_clean_tree() {
+    let tree = tree("clean");
+    let (code, document) = audit(tree.path());
+    assert_eq!((code, ids(&document)), (Some(0), BTreeSet::new()));
+}
+
+#[test]
+fn there_is_a_tree_for_each_finding_and_a_finding_for_each_tree() {
+    let folders = std::fs::read_dir(trees()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let folders: BTreeSet<String> = folders.filter(|name| name != "clean").collect();
+    let entries: BTreeSet<String> =
+        catalogue().filter(|entry| entry.in_audit()).map(|entry| entry.id.to_owned()).collect();
+    assert_eq!(folders, entries);
+    assert!(!entries.is_empty());
+}
+
+/// The screen, and the exit code, of a command on a tree.
+fn on_tree(tree: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subidctl"));
+    let output = command.args(args).arg("--root").arg(tree).output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
+#[test]
+fn fix_mends_what_grants_nothing_new() {
+    let tree = tree("clean");
+    let subuid = tree.path().join("etc/subuid");
+    let faulty = "# ours\nalice:+100000:65536\nbob:165536:65536\nbob:165536:65536\nbob:110000:65536";
+    std::fs::write(&subuid, faulty).unwrap();
+    let gids = std::fs::read(tree.path().join("etc/subgid")).unwrap();
+
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "-n"]);
+    assert_eq!(code, Some(4), "{screen}");
+    for line in ["mends duplicate-line: /etc/subuid line 4\n", "mends line-spelling: /etc/subuid line 2\n"] {
+        assert!(screen.contains(line), "{screen}");
+    }
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), faulty);
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix"]);
+    assert_eq!(code, Some(2), "a change needs a yes: {screen}");
+
+    // Saved, reviewed and applied like any other plan; an edit by anybody else is refused.
+    let plan = tree.path().join("p.json");
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "--out", plan.to_str().unwrap()]);
+    assert_eq!(code, Some(4), "{screen}");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let more = subidctl::text::to_hex(b"alice:0:65536");
+    let forged = text.replacen("\"new_hex\": null", &format!("\"new_hex\": \"{more}\""), 1);
+    assert_ne!(forged, text);
+    let path = tree.path().join("forged.json");
+    std::fs::write(&path, forged).unwrap();
+    let (code, screen) = on_tree(tree.path(), &["apply", "--yes", "--plan", path.to_str().unwrap()]);
+    assert_eq!(code, Some(6), "{screen}");
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), faulty);
+    let (code, screen) = on_tree(tree.path(), &["apply", "--yes", "--plan", plan.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{screen}");
+    let mended = "# ours\nalice:100000:65536\nbob:165536:65536\nbob:110000:65536\n";
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), mended);
+
+    // What is left is a decision.
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "--yes"]);
+    assert_eq!(code, Some(4), "{screen}");
+    assert!(screen.contains("Nothing can be mended without a decision."), "{screen}");
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), mended);
+    assert_eq!(std::fs::read(tree.path().join("etc/subgid")).unwrap(), gids);
+}
+
+#[test]
+fn fix_ends_a_file_in_a_newline() {
+    let tree = tree("clean");
+    let subgid = tree.path().join("etc/subgid");
+    std::fs::write(&subgid, "alice:100000:65536\nbob:165536:65536").unwrap();
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "--yes"]);
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("mends final-newline: /etc/subgid line 2\n"), "{screen}");
+    assert_eq!(std::fs::read(&subgid).unwrap(), b"alice:100000:65536\nbob:165536:65536\n");
+}
