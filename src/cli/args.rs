@@ -168,6 +168,10 @@ pub(super) struct Release {
     /// they still own
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "stale"], allow_hyphen_values = true)]
     pub(super) forget: Option<String>,
+    /// Then look below these folders for files that the IDs still own: on one file system each, no links
+    /// followed, access control lists not read. Put the USER before it
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(super) scan: Vec<PathBuf>,
     /// Go on although processes use the IDs
     #[arg(long)]
     pub(super) force: bool,

@@ -1,8 +1,9 @@
 //! `subidctl release`: ranges are given back and kept from everybody, or forgotten for good.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{Global, Release as Args};
 use super::ask::From;
@@ -12,8 +13,10 @@ use super::in_use::{self, Insist};
 use super::output::Output;
 use super::select::{bytes, range};
 use crate::error::{Code, Error, Result};
-use crate::host;
+use crate::host::{self, Top};
 use crate::planner::{self, Forget, Owner, Plan, Refusal, Release, Warning};
+use crate::range::{PerKind, Range, RangeSet};
+use crate::report::scan::{Scan, scan_json, scan_text};
 use crate::snapshot::Snapshot;
 use crate::text::{escape, shell_word};
 
@@ -28,13 +31,17 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         sample: None,
         findings: json!([]),
     };
-    change::run(global, &manner, output, &mut Giving { args, request: Request::default() })
+    // What cannot be looked at is said before anything is changed.
+    let tops = args.scan.iter().map(|path| Top::open(path)).collect::<Result<_>>()?;
+    change::run(global, &manner, output, &mut Giving { args, request: Request::default(), tops })
 }
 
 /// What is given back.
 struct Giving<'a> {
     args: &'a Args,
     request: Request,
+    /// Where files are looked for.
+    tops: Vec<Top>,
 }
 
 enum Request {
@@ -53,6 +60,23 @@ impl Request {
         match self {
             Self::Release(release) => &release.owners,
             Self::Forget(forget) => &forget.owners,
+        }
+    }
+
+    /// What it is about, released or not yet.
+    fn ranges(&self, snapshot: &Snapshot) -> PerKind<RangeSet> {
+        match self {
+            Self::Forget(forget) => PerKind::from_fn(|_| [forget.range].into_iter().collect()),
+            Self::Release(release) => {
+                let accounts = &snapshot.accounts;
+                let mine: HashSet<Vec<u8>> =
+                    release.owners.iter().flat_map(|owner| owner.spellings(accounts)).collect();
+                PerKind::from_fn(|kind| {
+                    let lines = snapshot.files[kind].claims().filter(|claim| mine.contains(claim.owner));
+                    let asked = |range: Range| release.range.is_none_or(|asked| asked.covers(range));
+                    lines.map(|claim| claim.range).filter(|range| asked(*range)).collect()
+                })
+            }
         }
     }
 
@@ -108,6 +132,19 @@ impl Ask for Giving<'_> {
             return Again::Differs;
         }
         compare(self.request.plan(now, context), shown)
+    }
+
+    fn look(&self, context: &Context, _plan: &Plan, output: Output) -> Option<(&'static str, Value)> {
+        if self.tops.is_empty() {
+            return None;
+        }
+        let ranges = self.request.ranges(&context.snapshot);
+        output.note("Looking for files that these IDs own ...\n");
+        let scan =
+            Scan { paths: &self.args.scan, ranges: &ranges, found: &host::owned_files(&self.tops, &ranges) };
+        // The change, where there is one, stands, whoever reads this.
+        let _ = output.text(&scan_text(scan));
+        Some(("scan", scan_json(scan)))
     }
 }
 

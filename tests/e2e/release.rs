@@ -311,3 +311,44 @@ fn a_directory_that_is_offline_does_not_look_like_leavers() {
     sandbox.run("subidctl release --yes alice").exits(1);
     assert_eq!(sandbox.id_files(), before);
 }
+
+#[test]
+fn files_that_the_ids_still_own_are_found() {
+    needs!("unshare", "nsenter", "mount");
+    let sandbox = given();
+    let files = "mkdir -p /home/alice/s /mnt/other /srv/x && mount -t tmpfs none /mnt/other && \
+        touch /home/alice/s/a '/home/alice/s/b\nc' /mnt/other/no /home/alice/mine && ln -s /mnt/other /home/alice/s/l && \
+        chown 165536:0 /home/alice/s/a && chown 0:231071 /home/alice/s/b* && chown 165540:165540 /mnt/other/no && \
+        mkdir /home/m && mount --bind /mnt/other /home/m";
+    sandbox.run(files).ok();
+    let dry = sandbox.run("subidctl release -n alice --scan /home").ok();
+    dry.says("2 files of 165536-231071 below /home:\n  165536:0  /home/alice/s/a\n  0:231071  /home/alice/s/b\\nc\n");
+    assert!(sandbox.text("/etc/subuid").contains("\nalice:165536"));
+    sandbox.run("subidctl release --yes alice --scan /nowhere").exits(1).says("/nowhere");
+    sandbox.run("subidctl release --yes --scan /home alice").exits(2).says("USER");
+    assert!(sandbox.text("/etc/subuid").contains("\nalice:165536"));
+
+    let many = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); : > /srv/x/$i; done; chown 165599:165599 /srv/x/*";
+    sandbox.run(many).ok();
+    let done = sandbox.run("subidctl release --yes --json alice --scan /home /srv/x").ok().json();
+    let scan = &done["scan"];
+    assert_eq!((&scan["files"], &scan["errors"]), (&52.into(), &0.into()), "{scan:#}");
+    assert_eq!(scan["sample"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        scan["by_id"][1],
+        serde_json::json!({ "kind": "uid", "id": 165_599, "files": 50 }),
+        "{scan:#}"
+    );
+    // Released already, and before it is forgotten.
+    sandbox.run("subidctl release alice --scan /srv/x").ok().says("nothing to release").says("50 files of");
+    sandbox
+        .run("subidctl release -n --forget 165536:65536 --scan /srv")
+        .ok()
+        .says("and 30 more; by owner: uid 165599 50");
+    sandbox
+        .run("subidctl release -n alice --scan /etc")
+        .ok()
+        .says("No file of 165536-231071 was found below /etc");
+    // Of what is not released yet, too.
+    sandbox.run("subidctl release -n bob --scan /srv").ok().says("No file of 100000-165535");
+}
