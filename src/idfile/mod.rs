@@ -6,11 +6,13 @@ mod dialect;
 mod digest;
 mod document;
 mod number;
+mod reading;
 
 pub use claim::Claim;
 pub use dialect::{Dialect, Verdict};
 pub use digest::Digest;
 pub use document::{Document, EditError, Line, LineEdit};
+pub use reading::{Lines, Refusal};
 
 use crate::range::Range;
 
