@@ -31,6 +31,7 @@ pub use edits::{Planned, Repair, compose};
 pub use forget::{Forget, forget};
 pub use give_back::{Release, release};
 pub use invariants::{Evidence, check, check_lines};
+pub use release::unproven;
 pub use repair::repairs;
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
@@ -159,7 +160,7 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy, request: &Request) -> Result<P
             Err(refusal) => plan.refusals.push(refusal),
         }
     }
-    finish(snapshot, policy, plan, Evidence::Ledger)
+    finish(snapshot, policy, plan, if request.unproven { Evidence::Caller } else { Evidence::Ledger })
 }
 
 /// Works out the files of a plan, checks the result against the invariants, and adds what is to know.
