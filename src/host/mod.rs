@@ -4,9 +4,11 @@
 mod accounts;
 mod collect;
 mod directory;
+mod disk;
 mod follow;
 mod getsubids;
 mod helpers;
+pub mod lockfile;
 mod login_defs;
 mod machine;
 mod mounts;
