@@ -1,6 +1,7 @@
 //! What a command prints and how it ends: text or one JSON document, and the exit code.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use serde_json::Value;
 
@@ -36,6 +37,11 @@ impl Output {
             style: Style { color: color(terminal), full: global.verbose || !terminal },
             errors: Style { color: color(std::io::stderr().is_terminal()), full: true },
         }
+    }
+
+    /// How wide lines for people may be: the terminal's columns, 80 where there is none.
+    pub(super) fn width(self) -> usize {
+        crate::sys::size(std::io::stdout().as_fd()).ok().map_or(80, |size| usize::from(size.ws_col)).max(40)
     }
 
     /// Prints text for people: nothing with `--json` or `--quiet`.
