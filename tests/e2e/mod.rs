@@ -11,6 +11,7 @@ mod fuzz;
 mod image;
 mod list;
 mod peers;
+mod picture;
 mod plan;
 mod policy;
 mod property;
