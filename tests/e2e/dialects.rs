@@ -3,6 +3,7 @@
 //! Generated files, each asked for every owner: what `getsubids` lists, and what `newuidmap` and `newgidmap`
 //! grant at the edges of each range and one beyond. `SUBIDCTL_SEED=N` asks the same again.
 
+mod engines;
 mod expect;
 mod generate;
 
