@@ -2,6 +2,7 @@
 
 use subidctl::idfile::{Dialect, Document, Verdict};
 
+use super::expect::{listed, reading};
 use super::{generate, seed, system};
 use crate::harness::{Output, Sandbox, needs, size, tree};
 
@@ -29,13 +30,16 @@ fn in_the_table(file: &[u8]) -> Wanted {
 /// What an engine asked for or got: the words after um's own uid in the map, or in the command that failed.
 fn wanted(output: &Output) -> Wanted {
     let Output { stdout, stderr, .. } = output;
-    if stderr.contains("Cannot parse subuid/gid") || stderr.contains("conversion failed") {
+    let stops = ["Cannot parse subuid/gid", "conversion failed", "includes the user UID"];
+    if stops.iter().any(|stop| stderr.contains(stop)) {
         return None;
     }
-    // newuidmap PID [0 5000 1 …] failed
-    let asked = stderr.split_once("idmap ").and_then(|(_, rest)| rest.split_once('[')?.1.split_once(']'));
+    // `newuidmap PID [0 5000 1 …] failed` or `newuidmap PID 0 5000 1 …`
+    let asked = stderr.split_once("idmap ").and_then(|(_, rest)| rest.split_once([']', '`']));
     let words = match asked {
-        Some((words, _)) => words,
+        Some((words, _)) => {
+            words.split_once(' ').unwrap_or_else(|| panic!("{output}")).1.trim_start_matches('[')
+        }
         None if stderr.contains("No subuid ranges found") => "",
         None => stdout,
     };
@@ -68,4 +72,44 @@ fn the_go_row_agrees_with_rootlesskit() {
         granted += u32::from(table.is_some_and(|ranges| !ranges.is_empty()));
     }
     assert!(stopped > 5 && granted > 5, "{stopped} {granted}");
+}
+
+/// Debian builds podman with libsubid: it reads as the installed shadow, and passes on what that lists.
+#[test]
+fn podman_reads_as_the_installed_shadow() {
+    needs!("unshare", "nsenter", "podman");
+    let seed = seed();
+    eprintln!("seed {seed}");
+    let files = generate::files(seed, size(15, 100));
+    let ask = |tree: Option<&std::path::Path>| {
+        let (sandbox, dialect) = system(tree);
+        sandbox.run("while umount /sys/fs/cgroup/unified 2>/dev/null; do :; done").ok();
+        for file in &files {
+            put(&sandbox, file);
+            // The pause process keeps the map of its first run.
+            let end = "cd /run/user/5000 && if test -e libpod/tmp/pause.pid; then kill $(cat libpod/tmp/pause.pid); fi; \
+                rm -rf /run/user/5000/*";
+            let run = "podman --storage-driver vfs unshare cat /proc/self/uid_map";
+            let run = sandbox.as_user("um").run(run);
+            sandbox.run(end).ok();
+            let entries = reading(dialect, file).unwrap_or_default();
+            let listed = listed(dialect, &entries, b"um", false).into_iter();
+            let mut table: Vec<(i64, i64)> =
+                listed.map(|(a, b)| (a.cast_signed(), b.cast_signed())).collect();
+            table.sort_unstable();
+            // podman takes no negative number, and no range with the user in it.
+            let stops = |(start, count): &(i64, i64)| {
+                *start < 0 || *count < 0 || (*start <= 5000 && 5000 < start.saturating_add(*count))
+            };
+            let table = Some(table).filter(|ranges| !ranges.iter().any(stops));
+            assert_eq!(wanted(&run), table, "\"{}\", seed {seed}\n{run}", file.escape_ascii());
+        }
+    };
+    let new = tree!("new");
+    std::thread::scope(|scope| {
+        let threads = [None, Some(&*new)].map(|tree| scope.spawn(move || ask(tree)));
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
 }
