@@ -6,6 +6,7 @@ mod bad_input;
 mod crash;
 mod dialects;
 mod engine;
+mod fuzz;
 mod image;
 mod lifecycle;
 mod list;
