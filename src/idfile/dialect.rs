@@ -206,7 +206,7 @@ mod tests {
         }
         let long = [b"u:", "0".repeat(1024).as_bytes(), b":1"].concat();
         assert_eq!(row(&long), "- - - - 0");
-        assert_eq!(row(&[b'#'; 65535]), "- - - - -");
-        assert_eq!(row(&[b'#'; 65536]), "- - - - !");
+        assert_eq!(row(&b"#".repeat(65535)), "- - - - -");
+        assert_eq!(row(&b"#".repeat(65536)), "- - - - !");
     }
 }
