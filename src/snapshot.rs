@@ -2,10 +2,12 @@
 
 mod accounts;
 mod machine;
+mod owned;
 mod site;
 
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use machine::{Helper, Kernel, Machine, Process};
+pub use owned::{OwnedFile, OwnedFiles};
 pub use site::{Allocator, Site, SiteRange};
 
 use std::collections::HashMap;

@@ -8,6 +8,7 @@ mod change;
 mod demo;
 mod explain;
 mod facts;
+mod in_use;
 mod list;
 mod memory;
 mod output;

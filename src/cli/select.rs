@@ -66,7 +66,12 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
             .why(format!("{} users are selected", gathered.wants.len()))
             .fix("name one user, or give a list by --from with lines USER:START:COUNT"));
     }
-    let request = Request { wants: gathered.wants, replace: selection.replace, reclaim: selection.reclaim };
+    let request = Request {
+        wants: gathered.wants,
+        replace: selection.replace,
+        reclaim: selection.reclaim,
+        unproven: selection.reclaim && selection.force,
+    };
     Ok(Selected { request, refusals: gathered.refusals })
 }
 

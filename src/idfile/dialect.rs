@@ -201,6 +201,8 @@ mod tests {
             (b":7:1", "- - - - 7"),
             (b"", "- - - - -"),
             (b"u:7", "- - - - !"),
+            (b"u:7 :1", "- - - - !u"),
+            (b"u:7: 12", "7 7 7 7 !u"),
         ] {
             assert_eq!(row(line), expected, "{}", crate::text::escape(line));
         }

@@ -7,6 +7,7 @@ mod findings;
 mod list;
 mod plan;
 pub mod proof;
+pub mod scan;
 mod table;
 mod who;
 
