@@ -87,7 +87,7 @@ impl Dialect {
             Self::Shadow415 => "shadow 4.15 to 4.17",
             Self::Shadow418 => "shadow 4.18 and 4.19",
             Self::Shadow420 => "shadow 4.20 and later",
-            Self::Go => "podman, buildah and rootlesskit",
+            Self::Go => "rootlesskit (and podman and buildah without libsubid)",
         }
     }
 

@@ -3,7 +3,7 @@
 use subidctl::idfile::{Dialect, Document, Verdict};
 
 use super::expect::{listed, reading};
-use super::{generate, seed, system};
+use super::{generate, new_seed, system};
 use crate::harness::{Output, Sandbox, needs, size, tree};
 
 /// The ranges that an engine wants for um; `None` where it stops at the file.
@@ -60,8 +60,7 @@ fn put(sandbox: &Sandbox, file: &[u8]) {
 fn the_go_row_agrees_with_rootlesskit() {
     needs!("unshare", "nsenter");
     let (sandbox, _) = system(Some(&tree!("new")));
-    let seed = seed();
-    eprintln!("seed {seed}");
+    let seed = new_seed();
     let (mut stopped, mut granted) = (0, 0);
     for file in generate::files(seed, size(60, 1000)) {
         put(&sandbox, &file);
@@ -78,8 +77,7 @@ fn the_go_row_agrees_with_rootlesskit() {
 #[test]
 fn podman_reads_as_the_installed_shadow() {
     needs!("unshare", "nsenter", "podman");
-    let seed = seed();
-    eprintln!("seed {seed}");
+    let seed = new_seed();
     let files = generate::files(seed, size(15, 100));
     let ask = |tree: Option<&std::path::Path>| {
         let (sandbox, dialect) = system(tree);
