@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::Global;
+use super::memory::{remember, remember_what_can_be};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, Trust, read_named};
 use crate::idfile::Digest;
@@ -21,18 +22,22 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self> {
-        Self::gather(global, host::snapshot)
+        Self::gather(global, host::snapshot, remember)
     }
 
     /// As [`Context::load`], for a command that reports what is wrong with the files instead of refusing.
     pub(super) fn survey(global: &Global) -> Result<Self> {
-        Self::gather(global, host::survey)
+        Self::gather(global, host::survey, remember_what_can_be)
     }
 
-    fn gather(global: &Global, read: fn(&Root) -> Result<Snapshot>) -> Result<Self> {
+    fn gather(
+        global: &Global,
+        read: fn(&Root) -> Result<Snapshot>,
+        recall: fn(Snapshot, &Root, &Policy) -> Result<Snapshot>,
+    ) -> Result<Self> {
         let root = root(global)?;
         let (policy, digest) = policy(&root, global.policy.as_deref())?;
-        let mut snapshot = super::memory::remember(read(&root)?, &root, &policy)?;
+        let mut snapshot = recall(read(&root)?, &root, &policy)?;
         snapshot.facts.policy = digest;
         Ok(Self { root, policy, snapshot })
     }

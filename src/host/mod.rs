@@ -4,8 +4,10 @@
 mod accounts;
 mod collect;
 mod directory;
+mod disk;
 mod follow;
 mod helpers;
+pub mod lockfile;
 mod login_defs;
 mod machine;
 mod mounts;
