@@ -15,8 +15,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "a line stands where login.defs computes somebody else's range",
         explain: "With SUB_UID_DETERMINISTIC yes (shadow 4.20) useradd gives SUB_UID_MIN + (uid - UID_MIN) x \
                   SUB_UID_COUNT without a look at the file. A line from before, or from another tool, that is not \
-                  its owner's computed range is given to the account whose turn it is, too; login.defs(5) says \
-                  never to mix both.",
+                  its owner's computed range is given to the account whose turn it is, too, and so is a released one; \
+                  login.defs(5) says never to mix both.",
         consequence: "a later useradd gives its IDs to another account as well",
         audit: Some(mixed),
         ..BASE

@@ -42,7 +42,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "shadow takes over a lock whose pid is dead, and no other: an empty one (a crash between making \
                   and filling it), one with a newline or without a pid (made by a script), and one whose pid \
                   another process has by now block every useradd, usermod and userdel on this host, each with \
-                  exit 16 or 'cannot lock /etc/subuid' (lib/commonio.c, do_lock_file).",
+                  'cannot lock /etc/subuid; try again later' (lib/commonio.c, do_lock_file).",
         consequence: "useradd, usermod and userdel fail until it is removed",
         audit: Some(|survey| leftovers(survey, Remnant::BlockingLock)),
         ..BASE

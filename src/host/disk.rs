@@ -102,7 +102,6 @@ fn leftover(root: &Root, name: &[u8]) -> Option<Leftover> {
 fn judged(root: &Root, name: &str) -> Option<Holder> {
     match open(root, name) {
         Ok(file) => holder(file).ok().map(|(holder, _)| holder),
-        Err(Errno::ENOENT) => None,
         // A link, a socket: shadow cannot take it over either.
         Err(Errno::ELOOP | Errno::ENXIO) => Some(Holder::Unknown("is not a regular file")),
         Err(_) => None,

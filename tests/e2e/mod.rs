@@ -6,6 +6,7 @@ mod bad_input;
 mod crash;
 mod engine;
 mod image;
+mod leftovers;
 mod list;
 mod peers;
 mod plan;

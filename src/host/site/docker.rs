@@ -1,4 +1,4 @@
-//! Docker: `userns-remap` of daemon.json (dockerd's manual; daemon/daemon_unix.go, `parseRemappedRoot`).
+//! Docker: `userns-remap` of daemon.json (`parseRemappedRoot` of `daemon/daemon_unix.go`).
 
 use super::config;
 use crate::host::Root;
