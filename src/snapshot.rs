@@ -3,11 +3,13 @@
 mod accounts;
 mod disk;
 mod machine;
+mod owned;
 mod site;
 
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use disk::{Attributes, Disk, Leftover, Remnant};
 pub use machine::{Helper, Kernel, Machine, Process};
+pub use owned::{OwnedFile, OwnedFiles};
 pub use site::{Allocator, Site, SiteOwner, SiteRange};
 
 use std::collections::HashMap;
@@ -39,6 +41,8 @@ pub struct Snapshot {
     pub disk: Disk,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
+    /// Owners that the ledger says were given ranges.
+    pub known: Vec<Known>,
     /// A change that a crash left unfinished.
     pub unfinished: Option<Unfinished>,
 }
@@ -222,6 +226,17 @@ pub struct Released {
     pub uid: Option<Uid>,
     /// The IDs.
     pub range: Range,
+}
+
+/// An owner of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// As it was written in the files.
+    pub owner: Vec<u8>,
+    /// The account's uid, where there was an account.
+    pub uid: Option<Uid>,
+    /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.
+    pub local: bool,
 }
 
 /// A change that was not finished.

@@ -9,15 +9,15 @@ use super::args::{Global, How};
 use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
-use super::plan::{after_commit, committed, exit, show, worse};
-use super::proving::Proofs;
+use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
+use super::proving::{Proofs, with_findings};
 use super::{memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
-use crate::planner::{Action, Assignment, Plan};
+use crate::planner::{Action, Assignment, Owner, Plan};
 use crate::range::PerKind;
-use crate::report::{Shown, plan_json, plan_text, verify_hint};
-use crate::snapshot::Snapshot;
+use crate::report::{Shown, next_hint, plan_json, plan_text};
+use crate::snapshot::{Snapshot, Source};
 use crate::state::Record;
 use crate::text::escape;
 
@@ -26,8 +26,24 @@ pub(super) trait Ask {
     /// Gathers what is needed, name services included, and plans.
     fn plan(&mut self, context: &mut Context) -> Result<Plan>;
 
+    /// What is said where there is nothing to do and nobody to name.
+    fn nothing(&self) -> &'static str {
+        NOBODY
+    }
+
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
+
+    /// A question that only a person can answer, in place of the usual one: `--yes` does not.
+    fn personal(&self, _context: &Context, _plan: &Plan) -> Option<String> {
+        None
+    }
+
+    /// Looks at something more once the change is made, or would be: a field of the document. Nothing hangs
+    /// on it.
+    fn look(&self, _context: &Context, _plan: &Plan, _output: Output) -> Option<(&'static str, Value)> {
+        None
+    }
 }
 
 /// What planning again gives.
@@ -76,13 +92,14 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         }
         let plan = ask.plan(&mut context)?;
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
-        show(shown, output)?;
+        show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
+        let stops = refused.is_some() && !manner.keep_going;
         if how.dry_run && manner.sample.is_none() {
-            output.document(|| plan_json(shown))?;
+            let seen = if stops { None } else { ask.look(&context, &plan, output) };
+            output.document(|| with(with_findings(plan_json(shown), &manner.findings), seen))?;
             return Ok(refused.unwrap_or(0));
         }
-        let stops = refused.is_some() && !manner.keep_going;
         let mut proofs = Proofs::new(&context, &plan, manner.sample, &manner.findings);
         if stops || !plan.changed() {
             // Nothing is planned, so what there is to try is the host.
@@ -91,7 +108,8 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
                 false if how.dry_run => proofs.in_world(output)?,
                 false => proofs.on_host(None, output),
             };
-            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
+            let seen = if stops { None } else { ask.look(&context, &plan, output) };
+            output.document(|| with(proofs.document(committed(plan_json(shown), None)), seen))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
         let failed = proofs.in_world(output)?;
@@ -99,17 +117,26 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             output.document(|| proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
-        if !how.yes && (output.json || output.quiet) {
+        let personal = ask.personal(&context, &plan);
+        let yes = how.yes && personal.is_none();
+        if !yes && (output.json || output.quiet) {
             // What is asked about has been seen, whatever stdout is for.
             super::to_stderr(&plan_text(shown, output.errors));
         }
-        confirm(manner.question, how.yes, manner.answers)?;
+        let question = personal.as_deref().unwrap_or(manner.question);
+        confirm(question, yes, manner.answers).map_err(|error| match personal {
+            Some(_) if error.code == Code::NeedsYes => error
+                .why("this is for a person at a terminal to answer: --yes does not")
+                .fix("run it on a terminal"),
+            _ => error,
+        })?;
         match attempt(global, manner, &context, ask, &plan)? {
             Outcome::Committed(done) => {
                 report(&done, &plan, manner.sample.is_some(), output);
                 let failed = proofs.on_host(Some(&done.transaction), output);
+                let seen = ask.look(&context, &plan, output);
                 let document = || committed(plan_json(shown), Some(&done.transaction));
-                after_commit(output, || proofs.document(document()));
+                after_commit(output, || with(proofs.document(document()), seen));
                 return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
             }
             Outcome::Unchanged { .. } => {
@@ -120,6 +147,14 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             Outcome::Differs => output.note("subidctl: the files changed meanwhile, and so does the plan:\n"),
         }
     }
+}
+
+/// Adds what was looked at.
+fn with(mut document: Value, seen: Option<(&'static str, Value)>) -> Value {
+    if let (Some(object), Some((key, value))) = (document.as_object_mut(), seen) {
+        object.insert(key.to_owned(), value);
+    }
+    document
 }
 
 fn busy(how: &How) -> Error {
@@ -161,6 +196,19 @@ pub(super) fn compare(again: Result<Plan>, shown: &Plan) -> Again {
     }
 }
 
+/// Whether the owners that were looked up are the same people in the files as they are now: the same
+/// account, or none as before. What a name service said stands.
+pub(super) fn same_people<'a>(now: &Snapshot, owners: impl IntoIterator<Item = &'a Owner>) -> bool {
+    owners.into_iter().all(|owner| match &owner.account {
+        Some(account) => {
+            let known = now.accounts.by_name(account.name.as_bytes());
+            account.source == Source::Nss
+                || known.is_some_and(|k| (k.uid, k.gid) == (account.uid, account.gid))
+        }
+        None => now.accounts.by_owner(&owner.label).is_none(),
+    })
+}
+
 /// Whether nothing else would be done than what was shown; places and line numbers in reasons may move.
 fn same(now: &Plan, shown: &Plan) -> bool {
     let key = |a: &Assignment| (a.kind, a.owner.clone(), a.uid, a.range, a.action);
@@ -189,6 +237,6 @@ fn report(done: &Committed, plan: &Plan, proven: bool, output: Output) {
         output.note(&format!("the locks were held for {:.1} ms\n", done.held.as_secs_f64() * 1000.0));
     }
     // Committed is committed: a reader who left does not change the exit code.
-    let hint = verify_hint(plan).filter(|_| !proven).unwrap_or_default();
+    let hint = next_hint(plan).filter(|_| !proven).unwrap_or_default();
     let _ = output.text(&format!("Committed as {}.\n{hint}", done.transaction));
 }

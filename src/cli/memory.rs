@@ -6,13 +6,13 @@ use crate::idfile::Document;
 use crate::planner;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Uid};
-use crate::snapshot::{Released, Snapshot, Unfinished};
+use crate::snapshot::{Known, Released, Snapshot, Unfinished};
 use crate::state::{StateError, after_recovery, no_overlap};
 
 /// Both files as recovery's judge sees them.
 type Documents = PerKind<Option<Document>>;
 
-/// The facts, with the ledger's released ranges, and with the files as recovery will leave them.
+/// The facts, with the ledger's released ranges and owners, and with the files as recovery will leave them.
 pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
     released(&mut snapshot, root)?;
     unfinished(&mut snapshot, root, policy)?;
@@ -39,6 +39,9 @@ fn released(snapshot: &mut Snapshot, root: &Root) -> Result<()> {
             .into_iter()
             .map(|r| Released { kind: r.kind, owner: r.owner, uid: r.uid.map(Uid::new), range: r.range })
             .collect();
+        let owners = ledger.owners.into_iter();
+        snapshot.known =
+            owners.map(|o| Known { owner: o.owner, uid: o.uid.map(Uid::new), local: o.local }).collect();
     }
     Ok(())
 }

@@ -66,7 +66,12 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
             .why(format!("{} users are selected", gathered.wants.len()))
             .fix("name one user, or give a list by --from with lines USER:START:COUNT"));
     }
-    let request = Request { wants: gathered.wants, replace: selection.replace, reclaim: selection.reclaim };
+    let request = Request {
+        wants: gathered.wants,
+        replace: selection.replace,
+        reclaim: selection.reclaim,
+        unproven: selection.reclaim && selection.force,
+    };
     Ok(Selected { request, refusals: gathered.refusals })
 }
 
@@ -177,7 +182,7 @@ fn count(text: &str) -> Result<Count> {
 }
 
 /// `--range`.
-fn range(text: &str) -> Result<Range> {
+pub(super) fn range(text: &str) -> Result<Range> {
     Range::parse(text).ok_or_else(|| {
         Error::new(Code::InvalidRange, format!("{} is no range of IDs", escape(text.as_bytes())))
             .why("a range is START:COUNT or FIRST-LAST in decimal, and ends at 4294967294 or before")

@@ -70,6 +70,9 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     snapshot.host = before.host.clone();
     snapshot.namespaces = before.namespaces.clone();
     snapshot.site = before.site.clone();
+    // The ledger's ranges are witnesses under the locks, too: of a line that somebody lost there is no other.
+    snapshot.released.clone_from(&before.released);
+    snapshot.known.clone_from(&before.known);
     snapshot.facts.policy = before.facts.policy;
     Ok(snapshot)
 }

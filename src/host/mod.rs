@@ -14,12 +14,14 @@ mod mounts;
 mod named;
 mod namespaces;
 mod nsswitch;
+mod owned;
 mod passwd;
 mod proc;
 pub mod records;
 mod root;
 mod site;
 pub mod trust;
+mod usage;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot, survey};
@@ -31,7 +33,9 @@ pub use machine::machine;
 pub use named::{Trust, read_bounded, read_named};
 pub use namespaces::live as live_namespaces;
 pub use nsswitch::parse_nsswitch;
+pub use owned::{Top, owned_files};
 pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};
+pub use usage::{Usage, User, usage};
 
 use proc::read_proc;

@@ -27,6 +27,12 @@ pub enum Evidence {
 /// one that meets a running namespace, IDs that a directory declares or another user's window slot; an owner
 /// that a line cannot carry; a kept line that is not there.
 pub fn check(snapshot: &Snapshot, policy: &Policy, plan: &Plan, evidence: Evidence) -> Result<()> {
+    if let Some(repair) = super::repair::unsafe_one(snapshot, &plan.repairs) {
+        let (file, line) = (repair.kind.file(), repair.edit.line);
+        return Err(Error::new(Code::Stale, "the plan cannot be applied; nothing was changed")
+            .why(format!("its edit of /etc/{file} line {line} is none of the safe repairs"))
+            .fix("make a new plan: subidctl audit --fix --out FILE"));
+    }
     for kind in Kind::BOTH {
         let mine: Vec<&Assignment> = plan.assignments.iter().filter(|a| a.kind == kind).collect();
         if mine.is_empty() {
@@ -74,7 +80,9 @@ fn check_kind(
     planned: &Planned,
     evidence: Evidence,
 ) -> Result<()> {
-    let windows = Rules::new(snapshot, policy)?.windows;
+    // Who only gives back needs no rule, and settings that make no sense do not stop it.
+    let gives = mine.iter().any(|a| a.action == Action::Add);
+    let windows = if gives { Rules::new(snapshot, policy)?.windows } else { Vec::new() };
     let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
     let kept = mine.iter().filter(|a| a.action == Action::Keep);
     if let Some(a) = kept.into_iter().find(|a| barred.first_overlap(a.range).is_some()) {
