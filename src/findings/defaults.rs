@@ -81,7 +81,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "pool-above-2-31",
+        id: "pool-too-high",
         group: Group::Defaults,
         severity: Status::Warning,
         title: "useradd's pool of subordinate IDs goes beyond 2^31",

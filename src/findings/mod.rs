@@ -243,4 +243,6 @@ fn is_map(step: Step) -> bool {
 }
 
 #[cfg(test)]
+mod host_tests;
+#[cfg(test)]
 mod tests;

@@ -110,8 +110,11 @@ fn one_too_many(survey: &Survey<'_>) -> Vec<Seen> {
             let last = claim.range.last();
             let account = survey.account(claim.owner).map(|account| account.name.as_bytes());
             let fix = match account.and_then(shell_word).filter(|name| name.as_bytes() == claim.owner) {
-                Some(name) => format!("sudo usermod {flag} {last}-{last} {name}"),
-                None => format!("write 65536 for 65537 in line {}", claim.line),
+                // Below a root that command would change the host's own file.
+                Some(name) if survey.snapshot.host.running => {
+                    format!("sudo usermod {flag} {last}-{last} {name}")
+                }
+                _ => format!("write 65536 for 65537 in line {}", claim.line),
             };
             let range = Range::between(claim.range.first(), last.saturating_sub(1)).unwrap_or(claim.range);
             let message = format!("{} of {} is {range} and one ID more", claim.range, escape(claim.owner));

@@ -111,20 +111,12 @@ pub(super) static ENTRIES: &[Entry] = &[
 fn unfinished(survey: &Survey<'_>) -> Vec<Seen> {
     let seen = survey.snapshot.unfinished.as_ref().map(|change| Seen {
         file: Some(JOURNAL.to_owned()),
-        message: format!("{} is unfinished ({})", change.name(), change.outcome),
+        message: format!("{} is unfinished; what recovery makes of it: {}", change.name(), change.outcome),
         evidence: format!("{} is there", survey.full(JOURNAL)),
-        fix: recover(survey),
+        fix: "sudo subidctl recover".to_owned(),
         ..Seen::default()
     });
     seen.into_iter().collect()
-}
-
-fn recover(survey: &Survey<'_>) -> String {
-    if survey.snapshot.host.running {
-        "sudo subidctl recover".to_owned()
-    } else {
-        format!("sudo subidctl --root {} recover", survey.word(""))
-    }
 }
 
 fn leftovers(survey: &Survey<'_>, remnant: Remnant) -> Vec<Seen> {
