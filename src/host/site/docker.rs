@@ -1,4 +1,4 @@
-//! Docker: `userns-remap` of daemon.json (`parseRemappedRoot` of `daemon/daemon_unix.go`).
+//! Docker: `userns-remap` of daemon.json (dockerd's manual; `daemon_unix.go`, parsing of the user).
 
 use super::config;
 use crate::host::Root;
