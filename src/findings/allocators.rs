@@ -23,18 +23,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "meets-freeipa-range",
-        group: Group::Allocators,
-        severity: Status::Warning,
-        title: "a range lies where FreeIPA gives subordinate IDs",
-        explain: "A FreeIPA server hands out ranges of 65536 from 2147483648 on (its design page \
-                  'subordinate-ids'), the same on every client and beside the files: the server does not see what \
-                  stands in them. A host is a client where /etc/ipa/default.conf exists.",
-        consequence: "the server may give the same IDs to somebody else",
-        audit: Some(|survey| meets(survey, &[Allocator::FreeIpa])),
-        ..BASE
-    },
-    Entry {
         id: "meets-systemd-range",
         group: Group::Allocators,
         severity: Status::Warning,
@@ -99,18 +87,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "auto-range-high",
-        group: Group::Allocators,
-        severity: Status::Info,
-        title: "podman's pool for --userns=auto lies above 2^31",
-        explain: "Root's podman takes the IDs of each --userns=auto container from the lines of the name containers, \
-                  which podman's own manual puts at 2147483647:2147483648. The kernel has no trouble with such IDs; \
-                  software that takes them for negative numbers has.",
-        consequence: "some programs in those containers may fail",
-        audit: Some(auto),
-        ..BASE
-    },
-    Entry {
         id: "site-unread",
         group: Group::Allocators,
         severity: Status::Warning,
@@ -120,6 +96,34 @@ pub(super) static ENTRIES: &[Entry] = &[
                   a range that looks free may be theirs.",
         consequence: "ranges were not compared with what that program gives out",
         audit: Some(unread),
+        ..BASE
+    },
+];
+
+/// What makes a range above 2^31 what it is, before that is said of it in general.
+pub(super) static HIGH: &[Entry] = &[
+    Entry {
+        id: "meets-freeipa-range",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a range lies where FreeIPA gives subordinate IDs",
+        explain: "A FreeIPA server hands out ranges of 65536 from 2147483648 on (its design page \
+                  'subordinate-ids'), the same on every client and beside the files: the server does not see what \
+                  stands in them. A host is a client where /etc/ipa/default.conf exists.",
+        consequence: "the server may give the same IDs to somebody else",
+        audit: Some(|survey| meets(survey, &[Allocator::FreeIpa])),
+        ..BASE
+    },
+    Entry {
+        id: "auto-range-high",
+        group: Group::Ranges,
+        severity: Status::Info,
+        title: "podman's pool for --userns=auto lies above 2^31",
+        explain: "Root's podman takes the IDs of each --userns=auto container from the lines of the name containers, \
+                  which podman's own manual puts at 2147483647:2147483648. The kernel has no trouble with such IDs; \
+                  software that takes them for negative numbers has.",
+        consequence: "some programs in those containers may fail",
+        audit: Some(auto),
         ..BASE
     },
 ];

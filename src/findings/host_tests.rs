@@ -113,9 +113,12 @@ fn apptainers_lines_are_found_whichever_begins_first() {
         "1000:4294836224:65536\nbob:4294836000:300\n",
         "bob:4294000000:900000\n1000:4294836224:65536\nbob:4294836300:5\n",
     ] {
-        let line = 1 + lines.lines().position(|line| line.starts_with("1000:")).unwrap();
-        let expected = ["subgid", "subuid"].map(|file| format!("{file} {line}"));
-        assert_eq!(places(&host(lines, &users), "apptainer-overlap"), expected, "{lines}");
+        let of_lines = |file| (1..=lines.lines().count()).map(move |line| format!("{file} {line}"));
+        let expected: Vec<String> = of_lines("subgid").chain(of_lines("subuid")).collect();
+        let s = host(lines, &users);
+        assert_eq!(places(&s, "apptainer-overlap"), expected, "both lines, once each: {lines}");
+        let found = look(&s).findings;
+        assert!(found.iter().all(|f| f.fix == "sudo subidctl apply --replace +1000"), "{found:?}");
     }
     for lines in [
         "app:4294836230:100\n1000:4294836224:65536\n",

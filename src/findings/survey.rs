@@ -81,8 +81,9 @@ impl<'a> Survey<'a> {
         if self.snapshot.host.running || !fix.contains("subidctl ") {
             return fix;
         }
-        let there = format!("subidctl --root {} ", self.word(""));
+        let there = format!("subidctl -R {} ", self.word(""));
         let line = |line: &str| match line.strip_prefix("subidctl ") {
+            _ if line.contains(&there) => line.to_owned(),
             Some(rest) => there.clone() + rest,
             None => line.replace("sudo subidctl ", &format!("sudo {there}")),
         };
