@@ -11,6 +11,7 @@ mod image;
 mod leftovers;
 mod list;
 mod peers;
+mod peers_new;
 mod plan;
 mod policy;
 mod property;
