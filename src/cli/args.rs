@@ -65,6 +65,8 @@ pub(super) enum Command {
     List(List),
     /// Say whose an ID is, and which ID it is inside the owner's container
     Who(Who),
+    /// Show the rules in force, each value with the file and line that it comes from
+    Policy,
     /// Start a container as the user and print its uid_map and gid_map
     Verify(Verify),
     /// Check this host, give users their ranges, and prove by containers that they work

@@ -48,15 +48,25 @@ impl Context {
         directory && self.policy.directory.is_empty() && !self.snapshot.site.bounds_accounts()
     }
 
+    /// The nsswitch line of a host whose subordinate IDs come from a directory; `None` where the files count.
+    pub(super) fn directory(&self) -> Option<String> {
+        let switch = &self.snapshot.nsswitch;
+        let name = crate::text::escape(switch.directory()?.name.as_bytes());
+        Some(format!("{} line {}: subid: {name}", switch.path, switch.subid.line))
+    }
+
     /// Refuses on a host whose subordinate IDs come from a directory.
     pub(super) fn refuse_directory(&self) -> Result<()> {
-        let Some(module) = self.snapshot.nsswitch.directory() else { return Ok(()) };
-        let (switch, name) = (&self.snapshot.nsswitch, crate::text::escape(module.name.as_bytes()));
+        let Some(place) = self.directory() else { return Ok(()) };
         Err(Error::new(Code::Directory, "this host's subordinate IDs come from a directory, not from files")
-            .why(format!("{} line {}: subid: {name}", switch.path, switch.subid.line))
+            .why(place.clone())
             .fix(format!(
                 "add the range in the directory ({}), or set subid: files",
-                if name == "sss" { "FreeIPA: ipa subid-generate --owner USER" } else { "its own tool" }
+                if place.ends_with(": sss") {
+                    "FreeIPA: ipa subid-generate --owner USER"
+                } else {
+                    "its own tool"
+                }
             )))
     }
 }

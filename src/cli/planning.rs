@@ -14,7 +14,7 @@ const ROUNDS: usize = 50;
 
 /// Looks up the users and plans, and sees that nothing that is in use is taken from anybody.
 pub(super) fn make(context: &mut Context, selection: &Selection) -> Result<(Request, Plan)> {
-    let Selected { mut request, refusals } = select(context, selection)?;
+    let Selected { mut request, refusals, warnings } = select(context, selection)?;
     let plan = settle(context, &request)?;
     let insist = Insist { force: selection.force, keep_going: selection.keep_going };
     let mut plan = in_use::judged(context, plan, insist, |context, users| {
@@ -22,6 +22,7 @@ pub(super) fn make(context: &mut Context, selection: &Selection) -> Result<(Requ
         settle(context, &request)
     })?;
     plan.refusals.splice(0..0, refusals);
+    plan.warnings.splice(0..0, warnings);
     Ok((request, plan))
 }
 

@@ -6,6 +6,7 @@ mod collect;
 mod directory;
 mod disk;
 mod follow;
+mod getsubids;
 mod helpers;
 pub mod lockfile;
 mod login_defs;
@@ -25,8 +26,9 @@ mod usage;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot, survey};
-pub use directory::{enumerate, probe};
+pub use directory::{directory_place, enumerate, probe};
 pub use follow::read_following;
+pub use getsubids::directory_ranges;
 pub use helpers::{FOLDERS, Helpers, helpers};
 pub use login_defs::parse_login_defs;
 pub use machine::machine;

@@ -6,6 +6,7 @@ mod case;
 #[cfg(test)]
 mod directory_tests;
 mod edits;
+mod effective;
 mod forget;
 mod give_back;
 mod invariants;
@@ -28,6 +29,7 @@ mod untrusted_tests;
 mod view;
 
 pub use edits::{Planned, Repair, compose};
+pub use effective::{Effective, EffectiveSetting, KeptFree, SettingValue, effective};
 pub use forget::{Forget, forget};
 pub use give_back::{Release, release};
 pub use invariants::{Evidence, check, check_lines};
