@@ -99,7 +99,7 @@ fn any_space() -> impl Strategy<Value = Space> {
             Mark { range, what }
         });
     prop::collection::vec(mark, 0..60).prop_map(|mut marks| {
-        marks.sort_by(|a, b| a.range.cmp(&b.range));
+        marks.sort_by_key(|mark| mark.range);
         let owners = (0..30).map(|i| format!("owner-with-a-long-name-{i}")).collect();
         Space { pools: Range::between(100_000, 600_100_000).into_iter().collect(), owners, marks }
     })
