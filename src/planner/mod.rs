@@ -2,7 +2,9 @@
 //! randomness, no environment. The result is checked against the invariants before anyone sees it.
 
 mod allocate;
+mod barred;
 mod case;
+mod deviation;
 mod edits;
 mod invariants;
 mod judge;
@@ -21,6 +23,8 @@ mod tests;
 mod untrusted_tests;
 mod view;
 
+pub use barred::{Barred, Met};
+pub use deviation::{Deviation, deviations, usual_count};
 pub use edits::{Planned, Repair, compose};
 pub use invariants::{Evidence, check, check_lines};
 pub use request::{Owner, Request, Want};
