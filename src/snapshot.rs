@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub site: Site,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
+    /// Owners that the ledger says were given ranges.
+    pub known: Vec<Known>,
     /// A change that a crash left unfinished.
     pub unfinished: Option<Unfinished>,
 }
@@ -218,6 +220,17 @@ pub struct Released {
     pub uid: Option<Uid>,
     /// The IDs.
     pub range: Range,
+}
+
+/// An owner of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// As it was written in the files.
+    pub owner: Vec<u8>,
+    /// The account's uid, where there was an account.
+    pub uid: Option<Uid>,
+    /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.
+    pub local: bool,
 }
 
 /// A change that was not finished.

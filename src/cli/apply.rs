@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{Apply as Args, Global, Selection};
 use super::ask::From;
-use super::change::{self, Again, Ask, Manner, compare};
+use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
 use super::output::Output;
 use super::{planning, saved};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Evidence, Plan, Request};
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::Snapshot;
 
 /// Which command a change is made by, and what was found before.
 pub(super) struct Named {
@@ -22,7 +22,7 @@ pub(super) struct Named {
 
 impl Named {
     pub(super) fn apply() -> Self {
-        Self { command: "apply", findings: json!([]) }
+        Self { command: "apply", findings: Value::Null }
     }
 }
 
@@ -69,13 +69,8 @@ impl Ask for Assign<'_> {
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
-        let accounts = self.request.wants.iter().filter_map(|w| w.owner.account.as_ref());
-        let same_people = accounts.into_iter().all(|account| {
-            let known = now.accounts.by_name(account.name.as_bytes());
-            account.source == Source::Nss
-                || known.is_some_and(|k| (k.uid, k.gid) == (account.uid, account.gid))
-        });
-        if !same_people || now.facts.policy != context.snapshot.facts.policy {
+        let people = self.request.wants.iter().map(|want| &want.owner);
+        if !same_people(now, people) || now.facts.policy != context.snapshot.facts.policy {
             return Again::Differs;
         }
         compare(planner::plan(now, &context.policy, &self.request), shown)

@@ -59,6 +59,8 @@ pub(super) enum Command {
     Plan(Plan),
     /// Give users their ranges: both files change as one transaction
     Apply(Apply),
+    /// Give ranges back, so that nobody gets them next
+    Release(Release),
     /// List owners, ranges and free space
     List(List),
     /// Say whose an ID is, and which ID it is inside the owner's container
@@ -146,6 +148,29 @@ pub(super) struct Apply {
     pub(super) sample: usize,
 }
 
+#[derive(Debug, Clone, Args)]
+pub(super) struct Release {
+    /// Names, or uids where no account has that name; of an account that is gone the name in the files. With
+    /// --forget: only of these owners
+    #[arg(value_name = "USER", required_unless_present_any = ["stale", "forget"])]
+    pub(super) users: Vec<OsString>,
+    /// Only the lines in this range, START:COUNT or FIRST-LAST
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub(super) range: Option<String>,
+    /// Release the ranges of accounts that are gone: of local accounts, and of the USERs named
+    #[arg(long, conflicts_with = "range")]
+    pub(super) stale: bool,
+    /// Remove the released lines of this range for good: the next user may get its IDs, with all files that
+    /// they still own
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "stale"], allow_hyphen_values = true)]
+    pub(super) forget: Option<String>,
+    /// Serve those who can be served although others are refused (exit 4)
+    #[arg(long)]
+    pub(super) keep_going: bool,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
 /// How many users' containers are started where nobody says.
 pub(super) const SAMPLE: usize = 20;
 
@@ -185,6 +210,22 @@ pub(super) struct Audit {
     /// Exit 4 for warnings too
     #[arg(long)]
     pub(super) strict: bool,
+    /// Mend what can be mended without granting anybody anything: final newlines, exact duplicates,
+    /// spellings that all programs read alike
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Save the repairs as a plan, to be applied by apply --plan FILE
+    #[arg(long, value_name = "FILE", requires = "fix")]
+    pub(super) out: Option<PathBuf>,
+    /// With --fix: show the repairs and change nothing
+    #[arg(short = 'n', long, requires = "fix")]
+    pub(super) dry_run: bool,
+    /// With --fix: do not ask
+    #[arg(short, long, requires = "fix")]
+    pub(super) yes: bool,
+    /// With --fix: how long to wait for another program's locks
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds, requires = "fix")]
+    pub(super) lock_timeout: Duration,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -9,15 +9,15 @@ use super::args::{Global, How};
 use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
-use super::plan::{after_commit, committed, exit, show, worse};
-use super::proving::Proofs;
+use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
+use super::proving::{Proofs, with_findings};
 use super::{memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
-use crate::planner::{Action, Assignment, Plan};
+use crate::planner::{Action, Assignment, Owner, Plan};
 use crate::range::PerKind;
-use crate::report::{Shown, plan_json, plan_text, verify_hint};
-use crate::snapshot::Snapshot;
+use crate::report::{Shown, next_hint, plan_json, plan_text};
+use crate::snapshot::{Snapshot, Source};
 use crate::state::Record;
 use crate::text::escape;
 
@@ -25,6 +25,11 @@ use crate::text::escape;
 pub(super) trait Ask {
     /// Gathers what is needed, name services included, and plans.
     fn plan(&mut self, context: &mut Context) -> Result<Plan>;
+
+    /// What is said where there is nothing to do and nobody to name.
+    fn nothing(&self) -> &'static str {
+        NOBODY
+    }
 
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
@@ -76,10 +81,10 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         }
         let plan = ask.plan(&mut context)?;
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
-        show(shown, output)?;
+        show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
         if how.dry_run && manner.sample.is_none() {
-            output.document(|| plan_json(shown))?;
+            output.document(|| with_findings(plan_json(shown), &manner.findings))?;
             return Ok(refused.unwrap_or(0));
         }
         let stops = refused.is_some() && !manner.keep_going;
@@ -161,6 +166,19 @@ pub(super) fn compare(again: Result<Plan>, shown: &Plan) -> Again {
     }
 }
 
+/// Whether the owners that were looked up are the same people in the files as they are now: the same
+/// account, or none as before. What a name service said stands.
+pub(super) fn same_people<'a>(now: &Snapshot, owners: impl IntoIterator<Item = &'a Owner>) -> bool {
+    owners.into_iter().all(|owner| match &owner.account {
+        Some(account) => {
+            let known = now.accounts.by_name(account.name.as_bytes());
+            account.source == Source::Nss
+                || known.is_some_and(|k| (k.uid, k.gid) == (account.uid, account.gid))
+        }
+        None => now.accounts.by_owner(&owner.label).is_none(),
+    })
+}
+
 /// Whether nothing else would be done than what was shown; places and line numbers in reasons may move.
 fn same(now: &Plan, shown: &Plan) -> bool {
     let key = |a: &Assignment| (a.kind, a.owner.clone(), a.uid, a.range, a.action);
@@ -189,6 +207,6 @@ fn report(done: &Committed, plan: &Plan, proven: bool, output: Output) {
         output.note(&format!("the locks were held for {:.1} ms\n", done.held.as_secs_f64() * 1000.0));
     }
     // Committed is committed: a reader who left does not change the exit code.
-    let hint = verify_hint(plan).filter(|_| !proven).unwrap_or_default();
+    let hint = next_hint(plan).filter(|_| !proven).unwrap_or_default();
     let _ = output.text(&format!("Committed as {}.\n{hint}", done.transaction));
 }

@@ -53,7 +53,7 @@ pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
 
     output.text(&words::step(1, words::PLAN, output.style))?;
     let (context, first) = planned(&world, "tscherf", None)?;
-    plan::show(Shown { snapshot: &context.snapshot, plan: &first }, output)?;
+    plan::show(Shown { snapshot: &context.snapshot, plan: &first }, plan::NOBODY, output)?;
 
     output.text(&words::step(2, words::APPLY, output.style))?;
     commit_there(&world, &context, &first)?;

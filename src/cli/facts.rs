@@ -37,6 +37,12 @@ impl Context {
         Ok(Self { root, policy, snapshot })
     }
 
+    /// Whether a name service may know IDs that nothing here declares, so that candidates are asked for.
+    pub(super) fn asks_for_candidates(&self) -> bool {
+        let directory = self.snapshot.accounts.lookups.directory;
+        directory && self.policy.directory.is_empty() && !self.snapshot.site.bounds_accounts()
+    }
+
     /// Refuses on a host whose subordinate IDs come from a directory.
     pub(super) fn refuse_directory(&self) -> Result<()> {
         let Some(module) = self.snapshot.nsswitch.directory() else { return Ok(()) };

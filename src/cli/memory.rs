@@ -6,13 +6,13 @@ use crate::idfile::Document;
 use crate::planner;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Uid};
-use crate::snapshot::{Released, Snapshot, Unfinished};
+use crate::snapshot::{Known, Released, Snapshot, Unfinished};
 use crate::state::{StateError, after_recovery, no_overlap};
 
 /// Both files as recovery's judge sees them.
 type Documents = PerKind<Option<Document>>;
 
-/// The facts, with the ledger's released ranges, and with the files as recovery will leave them.
+/// The facts, with the ledger's released ranges and owners, and with the files as recovery will leave them.
 pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
     if let Some(ledger) = records::ledger(root)? {
         snapshot.released = ledger
@@ -20,6 +20,9 @@ pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> 
             .into_iter()
             .map(|r| Released { kind: r.kind, owner: r.owner, uid: r.uid.map(Uid::new), range: r.range })
             .collect();
+        let owners = ledger.owners.into_iter();
+        snapshot.known =
+            owners.map(|o| Known { owner: o.owner, uid: o.uid.map(Uid::new), local: o.local }).collect();
     }
     let journal = match records::journal(root) {
         Ok(Some(Ok(journal))) => journal,

@@ -15,6 +15,7 @@ mod plan;
 mod planning;
 mod proving;
 mod recover;
+mod release;
 mod saved;
 mod select;
 mod setup;
@@ -65,6 +66,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
     match &cli.command {
         Command::Plan(args) => plan::run(global, args, output),
         Command::Apply(args) => apply::run(global, args, output, &apply::Named::apply()),
+        Command::Release(args) => release::run(global, args, output),
         Command::Setup(args) => setup::run(global, args, output),
         Command::Audit(args) => audit::run(global, args, output),
         Command::Explain(args) => explain::run(args, output),

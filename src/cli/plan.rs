@@ -8,7 +8,7 @@ use super::output::{Output, json_text};
 use super::planning;
 use crate::error::{Code, Result};
 use crate::planner::{Plan, precedence};
-use crate::report::{Shown, plan_json, plan_text, refusals_text, verify_hint, warnings_text};
+use crate::report::{Shown, next_hint, plan_json, plan_text, refusals_text, warnings_text};
 
 /// Changes are pending (`--exit-code`).
 const PENDING: u8 = 3;
@@ -25,23 +25,27 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
         super::write_named(path, json_text(&plan_json(shown))?.as_bytes())?;
     }
-    show(shown, output)?;
+    show(shown, NOBODY, output)?;
     output.document(|| plan_json(shown))?;
     let pending = if args.exit_code && plan.changed() { PENDING } else { 0 };
     Ok(refused.map_or(pending, |refused| worse(refused, pending)))
 }
 
+/// What is said of a plan that names nobody.
+pub(super) const NOBODY: &str = "Nobody is selected. No changes.\n";
+
 /// Prints diff, reasons, warnings and refusals.
-pub(super) fn show(shown: Shown<'_>, output: Output) -> Result<()> {
+pub(super) fn show(shown: Shown<'_>, nothing: &str, output: Output) -> Result<()> {
     output.text(&plan_text(shown, output.style))?;
     if !shown.plan.changed()
         && shown.plan.refusals.is_empty()
-        && let Some(hint) = verify_hint(shown.plan)
+        && let Some(hint) = next_hint(shown.plan)
     {
         output.text(&hint)?;
     }
-    if shown.plan.assignments.is_empty() && shown.plan.refusals.is_empty() {
-        output.text("Nobody is selected. No changes.\n")?;
+    let nobody = shown.plan.assignments.is_empty() && shown.plan.refusals.is_empty();
+    if nobody && shown.plan.repairs.is_empty() && shown.plan.idle.is_empty() {
+        output.text(nothing)?;
     }
     output.note(&warnings_text(shown.plan, output.errors));
     if !shown.plan.refusals.is_empty() {

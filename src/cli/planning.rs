@@ -22,8 +22,8 @@ pub(super) fn make(context: &mut Context, selection: &Selection) -> Result<(Requ
 /// Plans, asks the name service about the candidates, and plans again until no candidate holds an account.
 pub(super) fn settle(context: &mut Context, request: &Request) -> Result<Plan> {
     let mut plan = planner::plan(&context.snapshot, &context.policy, request)?;
-    // Where the policy says which IDs the directory may hold, the candidates lie outside already.
-    if !context.snapshot.accounts.lookups.directory || !context.policy.directory.is_empty() {
+    // Where the policy or the directory itself says which IDs it may hold, the candidates lie outside already.
+    if !context.asks_for_candidates() {
         return Ok(plan);
     }
     for _ in 0..ROUNDS {

@@ -155,13 +155,22 @@ pub(super) fn failure(proofs: &[Proof], undo: Option<&str>) -> Option<Error> {
     })
 }
 
+/// Adds what was found before to a document, where the command looks for anything.
+pub(super) fn with_findings(mut document: Value, findings: &Value) -> Value {
+    if let Some(object) = document.as_object_mut().filter(|_| !findings.is_null()) {
+        object.insert("findings".to_owned(), findings.clone());
+    }
+    document
+}
+
 /// Adds the proofs to a document, and whether all of them are good and nobody was refused.
 pub(super) fn with_proofs(mut document: Value, proofs: &[Proof], findings: &Value) -> Value {
     if let Some(object) = document.as_object_mut() {
         let refused = object.get("refusals").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         object.insert("ok".to_owned(), (!refused && proofs.iter().all(|proof| proof.ok)).into());
         object.insert("proofs".to_owned(), proofs.iter().map(report::json).collect());
-        object.insert("findings".to_owned(), findings.clone());
+        let findings = if findings.is_null() { Value::Array(Vec::new()) } else { findings.clone() };
+        object.insert("findings".to_owned(), findings);
     }
     document
 }
@@ -214,7 +223,7 @@ impl<'a> Proofs<'a> {
     pub(super) fn document(&self, document: Value) -> Value {
         match self.people {
             Some(_) => with_proofs(document, &self.seen, self.findings),
-            None => document,
+            None => with_findings(document, self.findings),
         }
     }
 }

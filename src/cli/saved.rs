@@ -6,7 +6,7 @@ use std::path::Path;
 use super::facts::Context;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
-use crate::planner::{Action, Assignment, Evidence, Plan, SavedPlan, check, compose, host_warnings};
+use crate::planner::{Action, Assignment, Evidence, Plan, Repair, SavedPlan, check, compose, host_warnings};
 use crate::range::Kind;
 use crate::report::{Shown, Style};
 use crate::text::escape;
@@ -21,7 +21,7 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
     } else {
         (crate::text::path(path), read_named(path, Trust::Plan)?)
     };
-    let (saved, mut assignments) = SavedPlan::parse(&shown, &bytes)?;
+    let (saved, mut assignments, repairs) = SavedPlan::parse(&shown, &bytes)?;
     same_host(context, &saved, &shown)?;
     for kind in Kind::BOTH {
         let name = format!("/etc/{}", kind.file());
@@ -31,7 +31,7 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
         }
     }
     same_accounts(context, &mut assignments, &shown)?;
-    let plan = assembled(context, assignments)?;
+    let plan = assembled(context, assignments, repairs)?;
     let computed =
         Shown { snapshot: &context.snapshot, plan: &plan }.files(Style { color: false, full: true });
     if computed != saved.files {
@@ -40,13 +40,13 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
     Ok(plan)
 }
 
-/// The plan of these assignments on the present facts.
+/// The plan of these assignments and repairs on the present facts.
 ///
 /// # Errors
 /// `stale` where an invariant does not hold any more.
-fn assembled(context: &Context, assignments: Vec<Assignment>) -> Result<Plan> {
-    let files = compose(&context.snapshot, &assignments, &[]).map_err(|why| stale("", &why))?;
-    let mut plan = Plan { assignments, files, ..Plan::default() };
+fn assembled(context: &Context, assignments: Vec<Assignment>, repairs: Vec<Repair>) -> Result<Plan> {
+    let files = compose(&context.snapshot, &assignments, &repairs).map_err(|why| stale("", &why))?;
+    let mut plan = Plan { assignments, repairs, files, ..Plan::default() };
     check(&context.snapshot, &context.policy, &plan, Evidence::Ledger)?;
     plan.warnings = host_warnings(&context.snapshot, &plan);
     Ok(plan)
@@ -89,7 +89,7 @@ fn same_accounts(context: &mut Context, assignments: &mut [Assignment], shown: &
             ));
         }
         let given = matches!(a.action, Action::Add | Action::Reclaim);
-        if given && context.snapshot.accounts.lookups.directory {
+        if given && context.asks_for_candidates() {
             host::probe(&mut context.snapshot, a.kind, a.range);
         }
     }

@@ -177,7 +177,7 @@ fn count(text: &str) -> Result<Count> {
 }
 
 /// `--range`.
-fn range(text: &str) -> Result<Range> {
+pub(super) fn range(text: &str) -> Result<Range> {
     Range::parse(text).ok_or_else(|| {
         Error::new(Code::InvalidRange, format!("{} is no range of IDs", escape(text.as_bytes())))
             .why("a range is START:COUNT or FIRST-LAST in decimal, and ends at 4294967294 or before")

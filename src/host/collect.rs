@@ -6,7 +6,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fstat};
 
 use super::follow::read_following;
-use super::{Root, Stat, login_defs, namespaces, nsswitch, passwd};
+use super::{Root, Stat, login_defs, namespaces, nsswitch, passwd, site};
 use crate::error::{Code, Error, Result};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
@@ -37,14 +37,16 @@ pub fn survey(root: &Root) -> Result<Snapshot> {
 /// Adds what is not in files.
 fn whole(root: &Root, mut snapshot: Snapshot) -> Result<Snapshot> {
     snapshot.host = host(root)?;
+    snapshot.site = site::site(root, &snapshot.nsswitch);
     if root.is_running() {
         snapshot.namespaces = namespaces::live();
     }
     Ok(snapshot)
 }
 
-/// The files once more, with the accounts, answers and namespaces that were known before: no name service
-/// and no process is looked at, so that it can be called under the locks.
+/// The files once more, with the accounts, answers, other programs' ranges and namespaces that were known
+/// before: no name service and no process is looked at, so that it can be called under the locks. (Those
+/// programs read their configuration when they start: one that changes just now is not in force yet.)
 pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     let mut snapshot = files(root)?;
     for user in before.accounts.users().iter().filter(|user| user.source == Source::Nss) {
@@ -60,6 +62,10 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     snapshot.accounts.lookups = Lookups { directory, ..before.accounts.lookups.clone() };
     snapshot.host = before.host.clone();
     snapshot.namespaces = before.namespaces.clone();
+    snapshot.site = before.site.clone();
+    // The ledger's ranges are witnesses under the locks, too: of a line that somebody lost there is no other.
+    snapshot.released.clone_from(&before.released);
+    snapshot.known.clone_from(&before.known);
     snapshot.facts.policy = before.facts.policy;
     Ok(snapshot)
 }

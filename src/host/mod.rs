@@ -16,6 +16,7 @@ mod passwd;
 mod proc;
 pub mod records;
 mod root;
+mod site;
 pub mod trust;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fstat};
@@ -139,6 +140,32 @@ impl Root {
             .fix("wait for that program and run the command again"));
         }
         Ok(Some((bytes, before)))
+    }
+
+    /// The names in a folder, sorted; none where it does not exist.
+    ///
+    /// # Errors
+    /// `untrusted-file` for a link, `read-failed` for everything else.
+    pub fn list(&self, path: &str) -> Result<Vec<Vec<u8>>> {
+        let full = self.full(path);
+        let fd = match self.open_dir(path) {
+            Ok(fd) => fd,
+            Err(Errno::ENOENT) => return Ok(Vec::new()),
+            Err(Errno::ELOOP | Errno::EXDEV) => {
+                return Err(untrusted(&full, "it is, or lies behind, a symbolic link"));
+            }
+            Err(errno) => return Err(Error::reading(&full, errno)),
+        };
+        let failed = |errno| Error::reading(&full, errno);
+        let mut names = Vec::new();
+        for entry in Dir::from_fd(fd).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// The digest of a file, `None` where it does not exist.

@@ -1,7 +1,7 @@
 //! What a line takes, by the most generous of all readers.
 
 use super::dialect::{Dialect, Verdict};
-use super::document::Line;
+use super::document::{Document, Line};
 use super::oddity::{Oddity, oddity};
 use crate::range::Range;
 
@@ -22,18 +22,15 @@ pub struct Claim<'a> {
     pub released: bool,
 }
 
-/// The claims of one line: none, one, or two where readers see different numbers in it.
+/// The claims of one line: none, one, or more where readers see different numbers in it.
 pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + use<'a> {
     let oddity = oddity(line.raw);
-    let mut seen: [Option<(&'a [u8], Range)>; 2] = [None, None];
-    // The oldest shadow accepts whatever a later one does; Go readers trim and read decimal.
-    for (slot, dialect) in seen.iter_mut().zip([Dialect::Shadow413, Dialect::Go]) {
-        if let Verdict::Grants { owner, start, count } = dialect.read(line.raw) {
-            *slot = Range::clipped(start, count).map(|range| (owner, range));
+    let mut seen: [Option<(&'a [u8], Range)>; READERS.len()] = [None; READERS.len()];
+    for (at, dialect) in READERS.into_iter().enumerate() {
+        let new = granted(dialect, line.raw).filter(|new| !seen.contains(&Some(*new)));
+        if let Some(slot) = seen.get_mut(at) {
+            *slot = new;
         }
-    }
-    if seen[0] == seen[1] {
-        seen[1] = None;
     }
     let number = line.number;
     seen.into_iter().flatten().map(move |(owner, range)| {
@@ -64,4 +61,45 @@ impl<'a> Claim<'a> {
     pub fn is_dormant(&self) -> bool {
         self.released || self.commented().is_some()
     }
+}
+
+/// Readers of which one grants whatever any other does: the oldest shadow, the first that knows binary
+/// numbers, and Go's, which trim and read decimal.
+const READERS: [Dialect; 3] = [Dialect::Shadow413, Dialect::Shadow415, Dialect::Go];
+
+fn granted(dialect: Dialect, raw: &[u8]) -> Option<(&[u8], Range)> {
+    match dialect.read(raw) {
+        Verdict::Grants { owner, start, count } => dialect.range(start, count).map(|range| (owner, range)),
+        Verdict::Ignored | Verdict::Fails { .. } => None,
+    }
+}
+
+/// The claims that arise where a NUL joins two lines for shadow up to 4.18. Who owns them is what the first
+/// line says as far as its owner goes: good enough for IDs that nothing relies on.
+pub(super) fn of_joined(document: &Document) -> Vec<Claim<'_>> {
+    if !document.as_bytes().contains(&0) {
+        return Vec::new();
+    }
+    let Ok(joined) = super::reading::joined(document) else {
+        return Vec::new();
+    };
+    let mut joined = joined.into_iter().peekable();
+    let mut claims = Vec::new();
+    for line in document.lines() {
+        let Some((_, text)) = joined.next_if(|(number, _)| *number == line.number) else { continue };
+        let owner = line.raw.split(|b| matches!(b, b':' | 0)).next().unwrap_or_default();
+        let mut ranges: Vec<Range> =
+            READERS.into_iter().filter_map(|dialect| Some(granted(dialect, &text)?.1)).collect();
+        ranges.dedup();
+        let claim = |range| Claim {
+            line: line.number,
+            owner,
+            range,
+            canonical: false,
+            oddity: Some(Oddity::Nul),
+            released: false,
+        };
+        claims.extend(ranges.into_iter().map(claim));
+    }
+    claims
 }

@@ -1,6 +1,7 @@
 //! The table of readers: what each deployed program makes of one line.
 
-use super::number::{c_base_zero, go_atoi};
+use super::number::{c_base_ten, c_base_zero, go_atoi, is_negative};
+use crate::range::Range;
 
 /// Lines of this many bytes or more are not parsed by shadow (lib/subordinateio.c, `rangebuf`).
 pub(super) const SHADOW_LINE_MAX: usize = 1024;
@@ -10,11 +11,12 @@ pub(super) const SHADOW_LINE_MAX: usize = 1024;
 pub enum Dialect {
     /// shadow up to 4.14: further fields ignored, minus wraps, numbers unbounded.
     Shadow413,
-    /// shadow 4.15 to 4.17: negative numbers refused.
+    /// shadow 4.15 to 4.17: negative numbers refused; binary ones read, since it comes with glibc 2.38 or
+    /// later (an older shadow built with that reads them, too).
     Shadow415,
     /// shadow 4.18 and 4.19: further fields refused.
     Shadow418,
-    /// shadow from 4.20: numbers beyond the ID space refused, a count of 0 never granted.
+    /// shadow from 4.20: numbers beyond the ID space refused, a count of 0 listed and never granted.
     Shadow420,
     /// podman, buildah, rootlesskit (`parseSubidFile`): blank lines and `#` skipped, decimal only, and any
     /// line without exactly three fields stops the whole file.
@@ -54,6 +56,26 @@ impl Dialect {
         }
     }
 
+    /// The IDs that a grant of these numbers is worth to newuidmap, as far as they exist.
+    ///
+    /// shadow up to 4.19 takes `start + count - 1` for the last ID whatever the count is: `0:0` ends where
+    /// 64 bits end, and grants every ID.
+    pub fn range(self, start: u64, count: u64) -> Option<Range> {
+        if (start, count) == (0, 0) && self < Self::Shadow420 {
+            return Range::between(0, u32::MAX);
+        }
+        Range::clipped(start, count)
+    }
+
+    /// The uid that an owner means to the reader where it is a number; a name is `None`.
+    ///
+    /// All take the plain decimal. shadow from 4.20 also takes leading white space, a plus and leading zeros
+    /// (`05000`); to the others these are names that nobody has.
+    pub fn owner_uid(self, owner: &[u8]) -> Option<u32> {
+        let uid = c_base_ten(owner).and_then(|uid| u32::try_from(uid).ok())?;
+        (self == Self::Shadow420 || owner == uid.to_string().as_bytes()).then_some(uid)
+    }
+
     /// The programs, for a message.
     pub const fn name(self) -> &'static str {
         match self {
@@ -76,22 +98,26 @@ impl Dialect {
         if fields.next().is_some() && self >= Self::Shadow418 {
             return None;
         }
-        if owner.is_empty() || (self >= Self::Shadow415 && (is_negative(start) || is_negative(count))) {
+        if owner.is_empty() {
             return None;
         }
-        let (start, count) = (c_base_zero(start)?, c_base_zero(count)?);
+        let (start, count) = (self.number(start)?, self.number(count)?);
         if self >= Self::Shadow420 {
             let beyond = start.checked_add(count).is_none_or(|end| end > 1 << 32);
-            if start > u64::from(u32::MAX) || beyond || count == 0 {
+            if start > u64::from(u32::MAX) || beyond {
                 return None;
             }
         }
         Some(Verdict::Grants { owner, start, count })
     }
-}
 
-fn is_negative(field: &[u8]) -> bool {
-    field.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'-')
+    fn number(self, field: &[u8]) -> Option<u64> {
+        if self < Self::Shadow415 {
+            return c_base_zero(field, false);
+        }
+        // A negative number is refused, and -0 is none.
+        c_base_zero(field, true).filter(|value| *value == 0 || !is_negative(field))
+    }
 }
 
 /// Go's `strings.TrimSpace`: white space of all of Unicode at both ends.
@@ -150,14 +176,16 @@ mod tests {
             (b"u:700:5:x", "700 700 - - !"),
             (b"u:0x12c:1", "300 300 300 300 !u"),
             (b"u:0620:1", "400 400 400 400 620"),
+            (b"u:0b11:1", "- 3 3 3 !u"),
             (b"u:+200:1", "200 200 200 200 200"),
             (b"u: 7:1", "7 7 7 7 !u"),
             (b"u:7:1 ", "- - - - 7"),
             (b"u:7:1\r", "- - - - 7"),
             (b"u:08:1", "- - - - 8"),
             (b"u:-5:1", "18446744073709551611 - - - -"),
+            (b"u:-0:1", "0 0 0 0 0"),
             (b"u:4294967296:1", "4294967296 4294967296 4294967296 - 4294967296"),
-            (b"u:7:0", "7 7 7 - 7"),
+            (b"u:7:0", "7 7 7 7 7"),
             (b"#u:7:1", "7 7 7 7 -"),
             (b"!u:7:1", "7 7 7 7 7"),
             (b"+u:7:1", "- - - - 7"),

@@ -20,7 +20,7 @@ pub struct Line<'a> {
 
 /// A change of one line. `old` and `new` are whole lines without newline: both = replace, only `old` =
 /// remove, only `new` = add at the end of the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LineEdit {
     /// The number of the old line, from 1; for an added line one past the last.
     pub line: usize,
@@ -66,9 +66,10 @@ impl Document {
         lines.into_iter().flatten().zip(1..).map(|(raw, number)| Line { number, raw })
     }
 
-    /// All IDs that any deployed reader would see taken, in order of lines.
+    /// All IDs that any deployed reader would see taken, in order of lines; last those of lines that a NUL
+    /// joins.
     pub fn claims(&self) -> impl Iterator<Item = Claim<'_>> {
-        self.lines().flat_map(|line| claim::of_line(&line))
+        self.lines().flat_map(|line| claim::of_line(&line)).chain(claim::of_joined(self))
     }
 
     /// The document after the edits: untouched lines keep every byte, the result ends in a newline
@@ -143,16 +144,35 @@ mod tests {
         }
 
         #[test]
-        fn what_any_reader_grants_is_claimed(line in "[a!#+ ]{0,2}[:]?[ 0-9x+-]{0,8}[:]?[ 0-9x-]{0,6}[: \r]?") {
+        fn what_any_reader_grants_is_claimed(
+            text in "([a!#+ ]{0,2}:?[ 0-9bx+-]{0,8}:?[ 0-9x-]{0,6}[: \r]?[\0\n]{0,2}){1,3}"
+        ) {
             use crate::idfile::{Dialect, Verdict};
-            let doc = Document::new(line.clone().into_bytes());
+            let doc = Document::new(text.clone().into_bytes());
             for dialect in Dialect::ALL {
-                if let Verdict::Grants { start, count, .. } = dialect.read(line.as_bytes())
-                    && let Some(range) = crate::range::Range::clipped(start, count)
-                {
-                    prop_assert!(doc.claims().any(|c| c.range.covers(range)), "{:?} {:?}", dialect, line);
+                for (_, line) in dialect.lines(&doc).unwrap_or_default() {
+                    if let Verdict::Grants { start, count, .. } = dialect.read(&line)
+                        && let Some(range) = dialect.range(start, count)
+                    {
+                        prop_assert!(doc.claims().any(|c| c.range.covers(range)), "{:?} {:?}", dialect, text);
+                    }
                 }
             }
         }
+    }
+
+    #[test]
+    fn odd_lines_take_what_the_laxest_reader_grants() {
+        let claims = |text: &str| -> Vec<String> {
+            let document = Document::new(text.as_bytes().to_vec());
+            let claim = |c: Claim<'_>| format!("{}:{}:{}", c.line, c.range.first(), c.range.count());
+            document.claims().map(claim).collect()
+        };
+        assert_eq!(claims("u:0620:1\n"), ["1:400:1", "1:620:1"]);
+        assert_eq!(claims("u:0b110:1\n"), ["1:6:1"]);
+        // newuidmap takes the last ID for 0 - 1, which is the highest that there is.
+        assert_eq!(claims("u:0:0\n"), ["1:0:4294967296"]);
+        assert_eq!(claims("u:7:0\n"), [""; 0]);
+        assert_eq!(claims("u:5:\0\n7\n"), ["1:5:7"]);
     }
 }

@@ -7,12 +7,14 @@ mod digest;
 mod document;
 mod number;
 mod oddity;
+mod reading;
 
 pub use claim::Claim;
 pub use dialect::{Dialect, Verdict};
 pub use digest::Digest;
 pub use document::{Document, EditError, Line, LineEdit};
 pub use oddity::{Oddity, oddity};
+pub use reading::{Lines, Refusal};
 
 use crate::range::Range;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Action, Assignment};
 use crate::idfile::{Claim, Document, LineEdit, canonical_line};
 use crate::range::{Kind, PerKind, RangeSet};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Released, Snapshot};
 
 /// What becomes of one file.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,8 @@ pub fn compose(
         let file = &snapshot.files[kind];
         let empty = Document::default();
         let before = file.document.as_ref().unwrap_or(&empty);
-        let mut edits = edits(before, &mine)?;
+        let ledger: Vec<&Released> = snapshot.released.iter().filter(|r| r.kind == kind).collect();
+        let mut edits = edits(before, &mine, &ledger)?;
         edits.splice(0..0, repairs.iter().filter(|r| r.kind == kind).map(|r| r.edit.clone()));
         if edits.is_empty() {
             return Ok(Planned { edits, after: before.clone() });
@@ -53,14 +54,23 @@ pub fn compose(
     })
 }
 
-fn edits(before: &Document, assignments: &[&Assignment]) -> Result<Vec<LineEdit>, String> {
+fn edits(
+    before: &Document,
+    assignments: &[&Assignment],
+    ledger: &[&Released],
+) -> Result<Vec<LineEdit>, String> {
     let mut edits = Vec::new();
     let changes = |action: Action| assignments.iter().filter(move |a| a.action == action);
     if assignments.iter().any(|a| !matches!(a.action, Action::Add | Action::Keep)) {
         let claims: Vec<Claim<'_>> = before.claims().collect();
         let released = find(&claims, changes(Action::Release), false)?;
         let reclaimed = find(&claims, changes(Action::Reclaim), true)?;
-        let forgotten = find(&claims, changes(Action::Forget), true)?;
+        // A line that somebody lost may still be in the ledger: there is nothing to edit then.
+        let lost = |a: &&&Assignment| {
+            ledger.iter().any(|r| r.owner == a.owner && r.range == a.range)
+                && !claims.iter().any(|c| c.released && c.owner == a.owner && c.range == a.range)
+        };
+        let forgotten = find(&claims, changes(Action::Forget).filter(|a| !lost(a)), true)?;
         // IDs that another line still holds are not marked as released: their holder would lose them.
         let mut marked: RangeSet =
             claims.iter().filter(|c| !released.contains_key(&c.line)).map(|c| c.range).collect();

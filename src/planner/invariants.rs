@@ -2,7 +2,7 @@
 
 use super::release::{NOT_THEIRS, same_account};
 use super::rule::{Rules, window_place};
-use super::taken::standing;
+use super::taken::{Witness, standing};
 use super::{Action, Assignment, Plan, Planned};
 use crate::error::{Code, Error, Result};
 use crate::policy::Policy;
@@ -23,10 +23,16 @@ pub enum Evidence {
 ///
 /// # Errors
 /// `stale`, with the first rule that is broken: an added or reclaimed range that meets another line, an
-/// account, a reserved, declared or released range, a running namespace, another user's window slot, the
-/// owner's own IDs, or ends beyond 4294967294; an owner that a line cannot carry; a kept line that is not
-/// there.
+/// account, a reserved, declared or released range, the owner's own IDs, or ends beyond 4294967294; an added
+/// one that meets a running namespace, IDs that a directory declares or another user's window slot; an owner
+/// that a line cannot carry; a kept line that is not there.
 pub fn check(snapshot: &Snapshot, policy: &Policy, plan: &Plan, evidence: Evidence) -> Result<()> {
+    if let Some(repair) = super::repair::unsafe_one(snapshot, &plan.repairs) {
+        let (file, line) = (repair.kind.file(), repair.edit.line);
+        return Err(Error::new(Code::Stale, "the plan cannot be applied; nothing was changed")
+            .why(format!("its edit of /etc/{file} line {line} is none of the safe repairs"))
+            .fix("make a new plan: subidctl audit --fix --out FILE"));
+    }
     for kind in Kind::BOTH {
         let mine: Vec<&Assignment> = plan.assignments.iter().filter(|a| a.kind == kind).collect();
         if mine.is_empty() {
@@ -74,7 +80,9 @@ fn check_kind(
     planned: &Planned,
     evidence: Evidence,
 ) -> Result<()> {
-    let windows = Rules::new(snapshot, policy)?.windows;
+    // Who only gives back needs no rule, and settings that make no sense do not stop it.
+    let gives = mine.iter().any(|a| a.action == Action::Add);
+    let windows = if gives { Rules::new(snapshot, policy)?.windows } else { Vec::new() };
     let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
     let kept = mine.iter().filter(|a| a.action == Action::Keep);
     if let Some(a) = kept.into_iter().find(|a| barred.first_overlap(a.range).is_some()) {
@@ -115,6 +123,10 @@ fn check_kind(
         let live = snapshot.namespaces.extents.iter().find(|n| n.kind == kind && n.range.overlaps(a.range));
         if let Some(live) = live.filter(|_| a.action == Action::Add) {
             return Err(refuse(a, &format!("a running user namespace (pid {}) uses its IDs", live.pid)));
+        }
+        let site = snapshot.site.of_accounts(kind).find(|s| s.range.overlaps(a.range));
+        if let Some(site) = site.filter(|_| a.action == Action::Add) {
+            return Err(refuse(a, &format!("it meets {}", Witness::Site(site).phrase(kind, policy))));
         }
         let released = snapshot.released.iter().find(|r| r.kind == kind && r.range.overlaps(a.range));
         if let Some(released) = released.filter(|r| a.action == Action::Add || r.range != a.range) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::barred::Barred;
-use super::request::Request;
+use super::request::{Owner, Request};
 use super::taken::Witness;
 use crate::idfile::Claim;
 use crate::policy::Policy;
@@ -27,20 +27,37 @@ pub(super) fn holdings<'a>(
     policy: &Policy,
     request: &Request,
 ) -> PerKind<Holdings<'a>> {
+    let mut lines = lines_of(snapshot, request.wants.iter().map(|want| &want.owner));
+    PerKind::from_fn(|kind| {
+        let unjudged = |claims: Vec<Claim<'a>>| {
+            claims.into_iter().map(|claim| Held { claim, fault: None }).collect::<Vec<_>>()
+        };
+        let mine = std::mem::take(&mut lines[kind]);
+        let mut all: Holdings<'a> =
+            mine.into_iter().map(|(index, claims)| (index, unjudged(claims))).collect();
+        judge(snapshot, policy, request, kind, &mut all);
+        all
+    })
+}
+
+/// The lines of owners, released ones too, by the owner's index: one pass over each file.
+pub(super) fn lines_of<'a, 'b>(
+    snapshot: &'a Snapshot,
+    owners: impl Iterator<Item = &'b Owner>,
+) -> PerKind<HashMap<usize, Vec<Claim<'a>>>> {
     let mut spelled: HashMap<Vec<u8>, usize> = HashMap::new();
-    for (index, want) in request.wants.iter().enumerate() {
-        for spelling in want.owner.spellings(&snapshot.accounts) {
+    for (index, owner) in owners.enumerate() {
+        for spelling in owner.spellings(&snapshot.accounts) {
             spelled.entry(spelling).or_insert(index);
         }
     }
     PerKind::from_fn(|kind| {
-        let mut all: Holdings<'a> = HashMap::new();
+        let mut all: HashMap<usize, Vec<Claim<'a>>> = HashMap::new();
         for claim in snapshot.files[kind].claims() {
             if let Some(index) = spelled.get(claim.owner) {
-                all.entry(*index).or_default().push(Held { claim, fault: None });
+                all.entry(*index).or_default().push(claim);
             }
         }
-        judge(snapshot, policy, request, kind, &mut all);
         all
     })
 }

@@ -5,16 +5,22 @@ mod allocate;
 mod barred;
 mod case;
 mod deviation;
+#[cfg(test)]
+mod directory_tests;
 mod edits;
+mod forget;
+mod give_back;
 mod invariants;
 mod judge;
 mod release;
+mod repair;
 mod request;
 mod reserved;
 mod room;
 mod rule;
 mod sample;
 mod saved;
+mod stale;
 mod taken;
 mod target;
 #[cfg(test)]
@@ -26,10 +32,14 @@ mod view;
 pub use barred::{Barred, Met};
 pub use deviation::{Deviation, deviations, usual_count};
 pub use edits::{Planned, Repair, compose};
+pub use forget::{Forget, forget};
+pub use give_back::{Release, release};
 pub use invariants::{Evidence, check, check_lines};
+pub use repair::repairs;
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
-pub use saved::{SCHEMA, SavedAssignment, SavedFile, SavedPlan};
+pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
+pub use stale::{Gone, stale, unknown_owners};
 pub use taken::taken;
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
@@ -110,14 +120,17 @@ pub struct Plan {
     pub files: PerKind<Planned>,
     /// Things to know.
     pub warnings: Vec<Warning>,
+    /// Who has nothing to be changed, one sentence each, escaped.
+    pub idle: Vec<String>,
     /// Who is refused. One refused user refuses the whole request, unless `--keep-going`.
     pub refusals: Vec<Refusal>,
 }
 
 impl Plan {
-    /// Whether any file would change.
+    /// Whether anything would change: a file, or what the ledger alone remembers.
     pub fn changed(&self) -> bool {
         self.files.iter().any(|(_, planned)| !planned.edits.is_empty())
+            || self.assignments.iter().any(|a| a.action == Action::Forget)
     }
 
     /// The exit code that the refusals ask for; `None` without any.
@@ -185,6 +198,9 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
             );
         }
     }
+    for kept in directory_meetings(snapshot, plan) {
+        warn("meets-directory-range", kept);
+    }
     if !plan.changed() {
         return warnings;
     }
@@ -213,6 +229,9 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     for sentence in &snapshot.namespaces.unseen {
         warn("namespaces-unseen", sentence.clone());
     }
+    for sentence in &snapshot.site.unread {
+        warn("site-unread", sentence.clone());
+    }
     for sentence in &snapshot.accounts.lookups.unanswered {
         warn("lookup-unanswered", sentence.clone());
     }
@@ -235,4 +254,32 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
         );
     }
     warnings
+}
+
+/// One sentence for each range that a directory declares and that ranges of this plan's users lie in.
+fn directory_meetings(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+    let mut found = Vec::new();
+    for site in snapshot.site.declared.iter().filter(|site| site.by.of_accounts()) {
+        let meets = |a: &&Assignment| {
+            matches!(a.action, Action::Keep | Action::Reclaim)
+                && site.kind.is_none_or(|kind| kind == a.kind)
+                && site.range.overlaps(a.range)
+        };
+        let mut met: Vec<(Range, &[u8])> =
+            plan.assignments.iter().filter(meets).map(|a| (a.range, a.user.as_slice())).collect();
+        met.sort_unstable();
+        met.dedup();
+        let Some((range, user)) = met.first() else { continue };
+        let (user, by) =
+            (crate::text::escape(user), taken::Witness::Site(site).phrase(Kind::Uid, &Policy::default()));
+        let more = match met.len() {
+            1 => String::new(),
+            n => format!(
+                ", and so do {} more",
+                crate::text::thousands(u64::try_from(n - 1).unwrap_or(u64::MAX))
+            ),
+        };
+        found.push(format!("{range} of {user} meets {by}{more}"));
+    }
+    found
 }

@@ -71,7 +71,8 @@ fn obstacle(allocator: &Allocator<'_>, case: &Case<'_>, kind: Kind, claim: Claim
             Witness::Line(other) => other.line == claim.line,
             Witness::Ledger(released) => released.range == range,
             // Most likely the owner's own container, from before the release.
-            Witness::Namespace(_) => true,
+            // Or, as for a range that is kept, a warning.
+            Witness::Namespace(_) | Witness::Site(_) => true,
             _ => false,
         };
         !own && taken.overlaps(range)

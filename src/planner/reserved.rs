@@ -20,15 +20,23 @@ const FIXED: [Fixed; 10] = [
     Fixed(u32::MAX, u32::MAX, "the ID that means no ID (-1)"),
 ];
 
-/// The fixed ranges, and the accounts' own range of `login.defs` (`UID_MIN` to `UID_MAX`).
+/// The fixed ranges, and those from which useradd and groupadd choose by `login.defs`: `UID_MIN` to `UID_MAX`
+/// and `SYS_UID_MIN` to `SYS_UID_MAX`, as far as they are wider.
 pub(super) fn reserved(kind: Kind, defs: &LoginDefs) -> impl Iterator<Item = (Range, &'static str)> {
-    let (low, high) = match kind {
-        Kind::Uid => ("UID_MIN", "UID_MAX"),
-        Kind::Gid => ("GID_MIN", "GID_MAX"),
-    };
-    let bound = |key| defs.number(key).and_then(|n| u32::try_from(n).ok());
-    let login = bound(low).zip(bound(high)).and_then(|(first, last)| Range::between(first, last));
     let fixed = FIXED.iter().filter_map(|f| Some((Range::between(f.0, f.1)?, f.2)));
-    let wider = login.filter(|range| range.first() < 1000 || range.last() > 60000);
-    fixed.chain(wider.map(|range| (range, "login users by login.defs")))
+    let prefix = kind.name().to_uppercase();
+    let login = (prefix.clone(), (1000, 60000), "login users by login.defs");
+    let system = (format!("SYS_{prefix}"), (101, 999), "system users by login.defs");
+    let wider = [login, system].into_iter().filter_map(|(prefix, default, name)| {
+        let bound = |end, default| match defs.number(&format!("{prefix}_{end}")) {
+            Some(number) => u32::try_from(number).unwrap_or(u32::MAX),
+            None => default,
+        };
+        let range = Range::between(bound("MIN", default.0), bound("MAX", default.1))?;
+        (range.last() > LOWEST).then_some((range, name))
+    });
+    fixed.chain(wider)
 }
+
+/// Everything up to here is reserved whatever `login.defs` says.
+const LOWEST: u32 = 65535;

@@ -1,9 +1,9 @@
 //! A plan in a file: what `plan --out` wrote and `apply --plan` reads. Never trusted: only its
-//! assignments are taken, everything else is computed again and compared.
+//! assignments and repairs are taken, everything else is computed again and compared.
 
-use super::{Action, Assignment};
+use super::{Action, Assignment, Repair};
 use crate::error::{Code, Error, Result};
-use crate::idfile::Digest;
+use crate::idfile::{Digest, LineEdit};
 use crate::range::{Count, Kind, Range, SubId, Uid};
 use crate::snapshot::{Facts, Host};
 use crate::text::{from_hex, to_hex};
@@ -24,9 +24,43 @@ pub struct SavedPlan {
     /// subuid and subgid, before and after.
     pub files: Vec<SavedFile>,
     assignments: Vec<SavedAssignment>,
-    /// Repairs: a plan of `apply` has none.
+    /// Repairs: a plan of `audit --fix` has them.
     #[serde(default)]
-    edits: Vec<serde_json::Value>,
+    edits: Vec<SavedEdit>,
+}
+
+/// One repair, as JSON has it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct SavedEdit {
+    path: String,
+    line: usize,
+    old_hex: Option<String>,
+    new_hex: Option<String>,
+    finding: String,
+}
+
+impl From<&Repair> for SavedEdit {
+    fn from(repair: &Repair) -> Self {
+        Self {
+            path: format!("/etc/{}", repair.kind.file()),
+            line: repair.edit.line,
+            old_hex: repair.edit.old.as_deref().map(to_hex),
+            new_hex: repair.edit.new.as_deref().map(to_hex),
+            finding: repair.finding.clone(),
+        }
+    }
+}
+
+impl SavedEdit {
+    fn repair(&self) -> Option<Repair> {
+        let kind = Kind::BOTH.into_iter().find(|kind| self.path == format!("/etc/{}", kind.file()))?;
+        let bytes = |hex: &Option<String>| match hex {
+            Some(hex) => from_hex(hex).map(Some),
+            None => Some(None),
+        };
+        let edit = LineEdit { line: self.line, old: bytes(&self.old_hex)?, new: bytes(&self.new_hex)? };
+        Some(Repair { kind, edit, finding: self.finding.clone() })
+    }
 }
 
 /// One file of a saved plan.
@@ -81,7 +115,7 @@ impl SavedPlan {
     ///
     /// # Errors
     /// `invalid-plan` where it is not JSON of this schema, or an assignment makes no sense.
-    pub fn parse(name: &str, bytes: &[u8]) -> Result<(Self, Vec<Assignment>)> {
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<(Self, Vec<Assignment>, Vec<Repair>)> {
         let bad = |why: String| {
             Error::new(Code::InvalidPlan, format!("the plan {name} cannot be read"))
                 .why(why)
@@ -99,9 +133,6 @@ impl SavedPlan {
         }
         let plan: Self =
             serde_json::from_value(value).map_err(|e| bad(crate::text::escape(e.to_string().as_bytes())))?;
-        if !plan.edits.is_empty() {
-            return Err(bad("it has edits, and only assignments are applied".to_owned()));
-        }
         debug_assert_eq!(plan.schema, SCHEMA);
         let assignments = plan
             .assignments
@@ -115,7 +146,16 @@ impl SavedPlan {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok((plan, assignments))
+        let repairs = plan
+            .edits
+            .iter()
+            .map(|edit| {
+                let path = crate::text::escape(edit.path.as_bytes());
+                edit.repair()
+                    .ok_or_else(|| bad(format!("the edit of {path} line {} makes no sense", edit.line)))
+            })
+            .collect::<Result<_>>()?;
+        Ok((plan, assignments, repairs))
     }
 }
 

@@ -7,7 +7,7 @@ use super::reserved::reserved;
 use crate::idfile::Claim;
 use crate::policy::{Declared, Policy, Window};
 use crate::range::{Count, Kind, PerKind, Range, RangeSet};
-use crate::snapshot::{Account, Group, LiveExtent, Released, Snapshot, Source};
+use crate::snapshot::{Account, Group, LiveExtent, Released, SiteRange, Snapshot, Source};
 use crate::text::escape;
 
 /// Why an ID is not free.
@@ -20,6 +20,8 @@ pub(super) enum Witness<'a> {
     Nameless(u32),
     Reserved(&'static str),
     Declared(&'static str, &'a Declared),
+    /// What another program declares for accounts.
+    Site(&'a SiteRange),
     Ledger(&'a Released),
     Namespace(LiveExtent),
 }
@@ -41,6 +43,9 @@ impl Witness<'_> {
             Self::Declared(key, d) => {
                 format!("{key} \"{}\" ({})", escape(d.name.as_bytes()), policy.place(d.line))
             }
+            Self::Site(s) => {
+                format!("IDs that {} may give to accounts ({}, {})", s.by.name(), s.name, s.place)
+            }
             Self::Ledger(r) => format!("a range released by {} (subidctl's ledger)", escape(&r.owner)),
             Self::Namespace(n) => format!("a running user namespace (pid {})", n.pid),
         }
@@ -61,6 +66,7 @@ impl Witness<'_> {
             Self::Nameless(_) => "/etc/passwd or /etc/group".to_owned(),
             Self::Reserved(_) => "a fixed rule".to_owned(),
             Self::Declared(key, d) => format!("{key}, {}", policy.place(d.line)),
+            Self::Site(s) => format!("{}, {}", s.name, s.place),
             Self::Ledger(_) => "subidctl's ledger".to_owned(),
             Self::Namespace(_) => "/proc".to_owned(),
         }
@@ -78,16 +84,19 @@ pub(super) fn witnesses<'a>(
         snapshot.released.iter().filter(move |r| r.kind == kind).map(|r| (r.range, Witness::Ledger(r)));
     let namespaces = snapshot.namespaces.extents.iter().filter(move |n| n.kind == kind);
     let namespaces = namespaces.map(|n| (n.range, Witness::Namespace(*n)));
-    lines.chain(standing(snapshot, policy, kind)).chain(ledger).chain(namespaces)
+    let site = snapshot.site.of_accounts(kind).map(|s| (s.range, Witness::Site(s)));
+    lines.chain(standing(snapshot, policy, kind)).chain(site).chain(ledger).chain(namespaces)
 }
 
 /// Every ID of a kind that is known to be somebody's or kept for somebody: lines, accounts, reserved,
-/// declared and released ranges, running namespaces.
+/// declared and released ranges, those that directories declare, running namespaces.
 pub fn taken(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> RangeSet {
     witnesses(snapshot, policy, kind).map(|(range, _)| range).collect()
 }
 
-/// What takes IDs whatever the files say: accounts, groups, reserved and declared ranges.
+/// What takes IDs whatever the files say: accounts, groups, reserved and declared ranges. What a directory
+/// declares for itself is not among it: SSSD's default takes most of shadow's pool, and whoever has a range
+/// there already keeps it.
 pub(super) fn standing<'a>(
     snapshot: &'a Snapshot,
     policy: &'a Policy,

@@ -77,7 +77,7 @@ fn what_a_written_plan_says_of_people_is_not_believed() {
     let json = br#"{"schema":"subidctl.plan.v1","host":{"machine_id":"","hostname":""},"root":"/","facts":{},
         "files":[],"assignments":[{"kind":"uid","user":"bob","owner":"alice","uid":1001,"start":300000,
         "count":10,"action":"add","reason":"bob's wish"}]}"#;
-    let (_, assignments) = SavedPlan::parse("p.json", json).unwrap();
+    let (_, assignments, _) = SavedPlan::parse("p.json", json).unwrap();
     assert_eq!(assignments[0].user, b"alice");
     assert_eq!(assignments[0].reason, "the plan says: bob's wish");
 }

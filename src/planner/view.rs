@@ -140,6 +140,7 @@ fn answer(
         Witness::Nameless(_) => ("account", Vec::new(), None),
         Witness::Reserved(name) => ("reserved", name.as_bytes().to_vec(), None),
         Witness::Declared(_, d) => ("declared", d.name.as_bytes().to_vec(), None),
+        Witness::Site(s) => ("declared", s.by.name().as_bytes().to_vec(), None),
         Witness::Ledger(r) => ("released", r.owner.clone(), r.uid),
         Witness::Namespace(n) => ("namespace", format!("pid {}", n.pid).into_bytes(), None),
     };

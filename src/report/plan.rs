@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::Style;
 use super::diff::{changed_lines, unified};
 use crate::idfile::Digest;
-use crate::planner::{Action, Assignment, Plan, Refusal, Repair, SCHEMA, SavedAssignment, SavedFile};
+use crate::planner::{Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedEdit, SavedFile};
 use crate::range::Kind;
 use crate::snapshot::Snapshot;
-use crate::text::{escape, shell_word, thousands, to_hex};
+use crate::text::{escape, shell_word, thousands};
 
 /// A plan with the facts that it was made from.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,9 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
+    out.push_str(&repairs_text(shown.plan, style));
     let users = by_user(&shown.plan.assignments);
+    let idle = shown.plan.idle.iter().map(|sentence| format!("{sentence}\n"));
     let many = !style.full && users.len() > USERS_SHOWN;
     if many {
         out.push_str(&summary(shown.plan));
@@ -58,6 +60,27 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
     }
     for (user, assignments) in users {
         out.push_str(&user_text(user, &assignments));
+    }
+    out.extend(idle);
+    out
+}
+
+/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`.
+fn repairs_text(plan: &Plan, style: Style) -> String {
+    const NAMED: usize = 10;
+    let mut places: BTreeMap<(&str, Kind), Vec<usize>> = BTreeMap::new();
+    for repair in &plan.repairs {
+        places.entry((&repair.finding, repair.kind)).or_default().push(repair.edit.line);
+    }
+    let mut out = String::new();
+    for ((finding, kind), lines) in places {
+        let named = if style.full { lines.len() } else { NAMED };
+        let mut text = lines.iter().take(named).map(usize::to_string).collect::<Vec<_>>().join(", ");
+        if lines.len() > named {
+            let _ = write!(text, " and {} more", lines.len() - named);
+        }
+        let word = if lines.len() == 1 { "line" } else { "lines" };
+        let _ = writeln!(out, "mends {finding}: /etc/{} {word} {text}", kind.file());
     }
     out
 }
@@ -161,11 +184,15 @@ pub fn warnings_text(plan: &Plan, style: Style) -> String {
     plan.warnings.iter().map(|w| format!("{label} {} [{}]\n", w.message, w.code)).collect()
 }
 
-/// `To see that it works: subidctl verify alice`, for a single user whose name can be pasted.
-pub fn verify_hint(plan: &Plan) -> Option<String> {
+/// What to do next, for a single user whose name can be pasted: `To see that it works: subidctl verify
+/// alice`, or how to take back what was only released.
+pub fn next_hint(plan: &Plan) -> Option<String> {
     let user = &plan.assignments.first().filter(|a| a.uid.is_some())?.user;
     let single = plan.assignments.iter().all(|a| &a.user == user);
     let word = shell_word(user).filter(|_| single)?;
+    if plan.assignments.iter().all(|a| a.action == Action::Release) {
+        return Some(format!("For the same account to take it back: sudo subidctl apply --reclaim {word}\n"));
+    }
     Some(format!("To see that it works: subidctl verify {word}\n"))
 }
 
@@ -181,19 +208,9 @@ pub fn plan_json(shown: Shown<'_>) -> Value {
         "facts": snapshot.facts,
         "files": shown.files(Style { color: false, full: true }),
         "assignments": assignments,
-        "edits": plan.repairs.iter().map(edit).collect::<Vec<_>>(),
+        "edits": plan.repairs.iter().map(SavedEdit::from).collect::<Vec<_>>(),
         "warnings": plan.warnings,
         "refusals": plan.refusals.iter().map(refusal).collect::<Vec<_>>(),
-    })
-}
-
-fn edit(r: &Repair) -> Value {
-    json!({
-        "path": format!("/etc/{}", r.kind.file()),
-        "line": r.edit.line,
-        "old_hex": r.edit.old.as_deref().map(to_hex),
-        "new_hex": r.edit.new.as_deref().map(to_hex),
-        "finding": r.finding,
     })
 }
 

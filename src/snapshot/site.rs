@@ -9,6 +9,23 @@ pub struct Site {
     pub declared: Vec<SiteRange>,
     /// What was there and could not be read or understood, one escaped sentence each.
     pub unread: Vec<String>,
+    /// Sources of accounts beyond the files of whose IDs nothing here says where they end, one escaped
+    /// phrase each.
+    pub unbounded: Vec<String>,
+}
+
+impl Site {
+    /// Ranges of accounts that this host does not list: no container may have their IDs.
+    pub fn of_accounts(&self, kind: Kind) -> impl Iterator<Item = &SiteRange> {
+        let of_kind = move |declared: &&SiteRange| declared.kind.is_none_or(|k| k == kind);
+        self.declared.iter().filter(|declared| declared.by.of_accounts()).filter(of_kind)
+    }
+
+    /// Whether every source of accounts beyond the files declares its IDs, so that an ID outside of these
+    /// ranges needs no look-up.
+    pub fn bounds_accounts(&self) -> bool {
+        self.unbounded.is_empty() && self.unread.is_empty()
+    }
 }
 
 /// A range that another program's configuration declares.
@@ -33,7 +50,7 @@ pub enum Allocator {
     Sssd,
     /// winbind: `idmap config DOMAIN : range`.
     Winbind,
-    /// FreeIPA's subordinate IDs.
+    /// `FreeIPA`'s subordinate IDs.
     FreeIpa,
     /// systemd-nspawn, machined and nsresourced.
     SystemdContainers,

@@ -93,3 +93,67 @@ fn there_is_a_tree_for_each_finding_and_a_finding_for_each_tree() {
     assert_eq!(folders, entries);
     assert!(!entries.is_empty());
 }
+
+/// The screen, and the exit code, of a command on a tree.
+fn on_tree(tree: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subidctl"));
+    let output = command.args(args).arg("--root").arg(tree).output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
+#[test]
+fn fix_mends_what_grants_nothing_new() {
+    let tree = tree("clean");
+    let subuid = tree.path().join("etc/subuid");
+    let faulty = "# ours\nalice:+100000:65536\nbob:165536:65536\nbob:165536:65536\nbob:110000:65536";
+    std::fs::write(&subuid, faulty).unwrap();
+    let gids = std::fs::read(tree.path().join("etc/subgid")).unwrap();
+
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "-n"]);
+    assert_eq!(code, Some(4), "{screen}");
+    for line in ["mends duplicate-line: /etc/subuid line 4\n", "mends line-spelling: /etc/subuid line 2\n"] {
+        assert!(screen.contains(line), "{screen}");
+    }
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), faulty);
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix"]);
+    assert_eq!(code, Some(2), "a change needs a yes: {screen}");
+
+    // Saved, reviewed and applied like any other plan; an edit by anybody else is refused.
+    let plan = tree.path().join("p.json");
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "--out", plan.to_str().unwrap()]);
+    assert_eq!(code, Some(4), "{screen}");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let more = subidctl::text::to_hex(b"alice:0:65536");
+    let forged = text.replacen("\"new_hex\": null", &format!("\"new_hex\": \"{more}\""), 1);
+    assert_ne!(forged, text);
+    let path = tree.path().join("forged.json");
+    std::fs::write(&path, forged).unwrap();
+    let (code, screen) = on_tree(tree.path(), &["apply", "--yes", "--plan", path.to_str().unwrap()]);
+    assert_eq!(code, Some(6), "{screen}");
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), faulty);
+    let (code, screen) = on_tree(tree.path(), &["apply", "--yes", "--plan", plan.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{screen}");
+    let mended = "# ours\nalice:100000:65536\nbob:165536:65536\nbob:110000:65536\n";
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), mended);
+
+    // What is left is a decision.
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "--yes"]);
+    assert_eq!(code, Some(4), "{screen}");
+    assert!(screen.contains("Nothing can be mended without a decision."), "{screen}");
+    assert_eq!(std::fs::read_to_string(&subuid).unwrap(), mended);
+    assert_eq!(std::fs::read(tree.path().join("etc/subgid")).unwrap(), gids);
+}
+
+#[test]
+fn fix_ends_a_file_in_a_newline() {
+    let tree = tree("clean");
+    let subgid = tree.path().join("etc/subgid");
+    std::fs::write(&subgid, "alice:100000:65536\nbob:165536:65536").unwrap();
+    let (code, screen) = on_tree(tree.path(), &["audit", "--fix", "--yes"]);
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("mends final-newline: /etc/subgid line 2\n"), "{screen}");
+    assert_eq!(std::fs::read(&subgid).unwrap(), b"alice:100000:65536\nbob:165536:65536\n");
+}

@@ -1,14 +1,6 @@
 //! `-R`: a tree that is not the running system, in an image build.
 
-use std::path::{Path, PathBuf};
-
-use crate::harness::{Sandbox, needs, skipped};
-
-/// A tree that `tests/tree` made.
-fn tree(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/trees").join(name);
-    path.join("etc/debian_version").exists().then_some(path)
-}
+use crate::harness::{Sandbox, needs, tree};
 
 /// Everything of the sandbox but /run, as the root of a shell: what an image build has.
 const WITHOUT_RUN: &str = "mkdir /tmp/root && mount -t tmpfs root /tmp/root && for path in /*; do \
@@ -18,9 +10,7 @@ const WITHOUT_RUN: &str = "mkdir /tmp/root && mount -t tmpfs root /tmp/root && f
 #[test]
 fn an_image_without_run_gets_a_range_and_a_second_run_changes_nothing() {
     needs!("unshare", "nsenter", "chroot", "find");
-    let Some(tree) = tree("mid") else {
-        return skipped("no tree of the middle release: tests/tree mid makes it");
-    };
+    let tree = tree!("mid");
     let sandbox = Sandbox::new().tree(&tree).start();
     sandbox.run(WITHOUT_RUN).ok();
     sandbox.run("test ! -e /tmp/root/run && test ! -e /srv/var/lib/subidctl").ok();

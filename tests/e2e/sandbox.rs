@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Sandbox, needs};
+use crate::harness::{Sandbox, needs, tree};
 
 #[test]
 fn real_tools_change_the_sandbox_and_never_the_host() {
@@ -87,4 +87,35 @@ fn a_trace_shows_what_was_opened_for_writing() {
     assert!(writes.iter().any(|call| call.contains("/tmp/copy")), "{writes:?}");
     assert!(writes.iter().all(|call| !call.contains("/etc/")), "{writes:?}");
     assert!(!trace.with("/etc/passwd").is_empty());
+}
+
+#[test]
+fn tools_of_another_release_work_in_its_sandbox() {
+    needs!("unshare", "nsenter");
+    for tree in [tree!("mid"), tree!("new")] {
+        let sandbox = Sandbox::new().system(&tree).user("alice", 1001).start();
+        sandbox.run("useradd --create-home erin && getsubids erin").ok().says("0: erin 100000 65536\n");
+        sandbox.run("test ! -e /mnt/root && subidctl list").ok().says("erin");
+        // In a chroot the kernel refuses a user namespace.
+        let map = sandbox.run("su erin -c 'unshare --map-auto --map-root-user cat /proc/self/uid_map'");
+        let map = map.ok().stdout;
+        let words: Vec<&str> = map.split_ascii_whitespace().collect();
+        assert_eq!(words[..5], ["0", "1002", "1", "1", "100000"], "{map}");
+    }
+}
+
+#[test]
+fn work_inside_a_sandbox_sees_its_files_and_ends_with_it() {
+    needs!("unshare", "nsenter");
+    let sandbox = Sandbox::new().user("alice", 1001).start();
+    let cat = |path: &str| std::process::Command::new("/bin/cat").arg(path).output().unwrap();
+    let seen = sandbox.inside(60, || cat("/etc/passwd").stdout);
+    assert_eq!(seen, sandbox.read("/etc/passwd").unwrap());
+    assert_ne!(seen, std::fs::read("/etc/passwd").unwrap());
+    let pid = sandbox.inside(60, || String::from_utf8(cat("/proc/self/stat").stdout).unwrap());
+    assert!(pid.split(' ').next().unwrap().parse::<u32>().unwrap() < 100, "{pid}");
+    let late = Instant::now();
+    let sleep = || std::process::Command::new("/bin/sleep").arg("1000").status().unwrap().success();
+    assert!(!sandbox.inside(1, sleep));
+    assert!(late.elapsed() < Duration::from_secs(30));
 }

@@ -1,11 +1,13 @@
 //! What the end-to-end tests stand on: sandboxes, real commands with deadlines, terminals, traces.
 
+mod inside;
 mod output;
 mod sandbox;
 mod skip;
 mod snapshot;
 mod terminal;
 mod trace;
+mod tree;
 
 pub(crate) use output::Output;
 pub(crate) use sandbox::Sandbox;
@@ -13,6 +15,7 @@ pub(crate) use skip::{missing, skipped};
 pub(crate) use snapshot::{assert_shown, masked};
 pub(crate) use terminal::Terminal;
 pub(crate) use trace::{FILE_CALLS, Trace};
+pub(crate) use tree::{find as find_tree, tree};
 
 /// The size of a suite: small, or the full figure for `tests/run --long`.
 pub(crate) fn size(small: u32, long: u32) -> u32 {

@@ -19,6 +19,7 @@ pub(crate) struct Builder {
     users: Vec<(String, u32)>,
     files: Vec<(String, Option<Vec<u8>>)>,
     tree: Option<PathBuf>,
+    system: Option<PathBuf>,
 }
 
 /// A running sandbox. Everything in it ends when this is dropped.
@@ -72,11 +73,27 @@ impl Builder {
         self
     }
 
+    /// Another release's tree in the host's place, with its own tools and libraries.
+    pub(crate) fn system(mut self, path: &Path) -> Self {
+        self.system = Some(path.to_owned());
+        self
+    }
+
     /// Builds and starts it.
     pub(crate) fn start(self) -> Sandbox {
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", include_str!("sandbox.sh")]);
-        command.args(["sandbox", env!("CARGO_BIN_EXE_subidctl")]).args(&self.tree);
+        command.args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "sh",
+            "-c",
+            include_str!("sandbox.sh"),
+        ]);
+        command.args(["sandbox", env!("CARGO_BIN_EXE_subidctl")]);
+        command.args([self.tree, self.system].map(Option::unwrap_or_default));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).env_clear().env("PATH", PATH);
         let mut unshare = command.spawn().unwrap();
         let hold = unshare.stdin.take();
@@ -164,6 +181,11 @@ impl Sandbox {
         (output, Trace::parse(&String::from_utf8_lossy(&self.read("/tmp/trace").unwrap())))
     }
 
+    /// The process that made the sandbox and waits for its init.
+    pub(super) fn pid(&self) -> u32 {
+        self.unshare.id()
+    }
+
     /// A path of the sandbox as the test sees it.
     fn host_path(&self, path: &str) -> PathBuf {
         assert!(path.starts_with('/'), "{path} is not absolute");
@@ -227,12 +249,12 @@ impl Sandbox {
         }
     }
 
-    /// The host's system accounts and the test's own, so that no account of the machine decides a test.
+    /// The system's own accounts and the test's, so that no account of the machine decides a test.
     fn accounts(&self, users: &[(String, u32)]) {
         let system = |path: &str| -> String {
             let id = |line: &str| line.split(':').nth(2).and_then(|id| id.parse::<u32>().ok());
             let keep = |line: &&str| id(line).is_some_and(|id| id < 1000 || id == 65534);
-            std::fs::read_to_string(path).unwrap().lines().filter(keep).fold(String::new(), |all, line| {
+            self.text(path).lines().filter(keep).fold(String::new(), |all, line| {
                 let mut fields: Vec<&str> = line.split(':').collect();
                 if path == "/etc/group" {
                     // Members are accounts of the machine.

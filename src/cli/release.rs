@@ -1,0 +1,201 @@
+//! `subidctl release`: ranges are given back and kept from everybody, or forgotten for good.
+
+use std::ffi::OsString;
+
+use serde_json::json;
+
+use super::args::{Global, Release as Args};
+use super::ask::From;
+use super::change::{self, Again, Ask, Manner, compare, same_people};
+use super::facts::Context;
+use super::output::Output;
+use super::select::{bytes, range};
+use crate::error::{Code, Error, Result};
+use crate::host;
+use crate::planner::{self, Forget, Owner, Plan, Refusal, Release, Warning};
+use crate::snapshot::Snapshot;
+use crate::text::{escape, shell_word};
+
+pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
+    let manner = Manner {
+        command: "release",
+        how: &args.how,
+        question: if args.forget.is_some() { "Forget this for good?" } else { "Apply this change?" },
+        answers: From::Stdin,
+        keep_going: args.keep_going,
+        skip_directory_hosts: false,
+        sample: None,
+        findings: json!([]),
+    };
+    change::run(global, &manner, output, &mut Giving { args, request: Request::default() })
+}
+
+/// What is given back.
+struct Giving<'a> {
+    args: &'a Args,
+    request: Request,
+}
+
+enum Request {
+    Release(Release),
+    Forget(Forget),
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self::Release(Release::default())
+    }
+}
+
+impl Request {
+    fn owners(&self) -> &[Owner] {
+        match self {
+            Self::Release(release) => &release.owners,
+            Self::Forget(forget) => &forget.owners,
+        }
+    }
+
+    fn plan(&self, snapshot: &Snapshot, context: &Context) -> Result<Plan> {
+        match self {
+            Self::Release(release) => planner::release(snapshot, &context.policy, release),
+            Self::Forget(forget) => planner::forget(snapshot, &context.policy, forget),
+        }
+    }
+}
+
+impl Ask for Giving<'_> {
+    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+        let forget = self.args.forget.as_deref().map(range).transpose()?;
+        let asked = self.args.range.as_deref().map(range).transpose()?;
+        let mut named = Named::default();
+        if self.args.stale {
+            named.stale(context, &self.args.users)?;
+        } else {
+            named.all(context, &self.args.users);
+        }
+        let Named { owners, refusals, warnings } = named;
+        self.request = match forget {
+            Some(range) => Request::Forget(Forget { range, owners }),
+            None => Request::Release(Release { owners, range: asked }),
+        };
+        let mut plan = match &self.request {
+            // Without this, all whose names were refused would be nobody, and nobody means everybody.
+            Request::Forget(_) if !refusals.is_empty() => Plan::default(),
+            request => request.plan(&context.snapshot, context)?,
+        };
+        if self.args.stale && plan.assignments.is_empty() && plan.idle.is_empty() {
+            plan.idle.push("No owner that is known to be gone has a range. No changes.".to_owned());
+        }
+        plan.refusals.splice(0..0, refusals);
+        plan.warnings.splice(0..0, warnings);
+        Ok(plan)
+    }
+
+    fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
+        if !same_people(now, self.request.owners()) {
+            return Again::Differs;
+        }
+        compare(self.request.plan(now, context), shown)
+    }
+}
+
+/// Those who are named, and those who cannot be.
+#[derive(Default)]
+struct Named {
+    owners: Vec<Owner>,
+    refusals: Vec<Refusal>,
+    warnings: Vec<Warning>,
+}
+
+impl Named {
+    /// Accounts, and owners of the files that have none.
+    fn all(&mut self, context: &mut Context, users: &[OsString]) {
+        for user in users {
+            match named(context, &bytes(user)) {
+                Ok(owner) => self.add(owner),
+                Err(error) => self.refuse(&bytes(user), error),
+            }
+        }
+    }
+
+    /// Owners whose account is gone: those who are named, and those of whom the ledger says that they were
+    /// local, so that no directory could still know them. All others are told apart, for a person to decide.
+    ///
+    /// # Errors
+    /// The first look-up that got no answer: a directory that is offline must not look like a thousand people
+    /// who left.
+    fn stale(&mut self, context: &mut Context, users: &[OsString]) -> Result<()> {
+        for user in users {
+            match named(context, &bytes(user)) {
+                Ok(owner) if owner.account.is_some() => self.refuse(&bytes(user), not_gone(&owner)),
+                Ok(owner) => self.add(owner),
+                Err(error) if error.code == Code::LookupFailed => return Err(error),
+                Err(error) => self.refuse(&bytes(user), error),
+            }
+        }
+        for owner in planner::unknown_owners(&context.snapshot) {
+            match host::find_user(&mut context.snapshot, &owner) {
+                Err(error) if error.code == Code::LookupFailed => return Err(error),
+                // Of an odd spelling there can be no account.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        for gone in planner::stale(&context.snapshot) {
+            if self.owners.iter().any(|owner| owner.label == gone.owner) {
+                continue;
+            }
+            if gone.local {
+                self.add(Owner { label: gone.owner, account: None });
+                continue;
+            }
+            let owner = escape(&gone.owner);
+            let command = match shell_word(&gone.owner) {
+                Some(word) => format!("; to release it: sudo subidctl release --stale {word}"),
+                None => String::new(),
+            };
+            let message = format!(
+                "{owner} ({}) has no account, and nothing says that it was local{command}",
+                gone.place
+            );
+            self.warnings.push(Warning { code: "no-account", owner, message });
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, owner: Owner) {
+        if !self.owners.contains(&owner) {
+            self.owners.push(owner);
+        }
+    }
+
+    fn refuse(&mut self, typed: &[u8], error: Error) {
+        self.refusals.push(Refusal { owner: escape(typed), code: error.code.as_str(), error });
+    }
+}
+
+/// An account, or an owner as the files spell it: `+1001` there is 1001.
+fn named(context: &mut Context, typed: &[u8]) -> Result<Owner> {
+    let error = match host::find_user(&mut context.snapshot, typed) {
+        Ok(account) => return Ok(Owner::account(account)),
+        Err(error) if error.code == Code::LookupFailed => return Err(error),
+        Err(error) => error,
+    };
+    let label = typed.strip_prefix(b"+").unwrap_or(typed);
+    let mut claims = context.snapshot.files.iter().flat_map(|(_, file)| file.claims());
+    if claims.any(|claim| claim.owner == label) || context.snapshot.released.iter().any(|r| r.owner == label)
+    {
+        return Ok(Owner { label: label.to_vec(), account: None });
+    }
+    Err(Error { why: format!("{}; and no line of subuid or subgid has this owner", error.why), ..error })
+}
+
+fn not_gone(owner: &Owner) -> Error {
+    let uid = owner.uid().map_or_else(String::new, |uid| format!(" (uid {uid})"));
+    let fix = match shell_word(&owner.label) {
+        Some(word) => format!("to release its ranges all the same: sudo subidctl release {word}"),
+        None => "leave --stale out to release its ranges all the same".to_owned(),
+    };
+    Error::new(Code::RangeTaken, format!("{} is not gone", owner.shown()))
+        .why(format!("the account is there{uid}"))
+        .fix(fix)
+}
