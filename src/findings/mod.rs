@@ -3,9 +3,16 @@
 
 mod cause;
 mod files;
+mod held;
 mod helpers;
 mod kernel;
+mod lines;
+mod numbers;
+mod owners;
+mod pages;
 mod ranges;
+mod shares;
+mod spelling;
 mod survey;
 
 pub use cause::{NO_ANSWER, cause};
@@ -43,6 +50,10 @@ pub enum Group {
     Files,
     /// Which IDs the lines hold, and whose else they are.
     Ranges,
+    /// How the lines are written, and who reads them how.
+    Lines,
+    /// Whose the lines are, and whether they have what they should.
+    Owners,
 }
 
 impl Group {
@@ -53,12 +64,14 @@ impl Group {
             Self::Kernel => "kernel",
             Self::Files => "files",
             Self::Ranges => "ranges",
+            Self::Lines => "lines",
+            Self::Owners => "owners",
         }
     }
 }
 
 /// How bad it is, or that there is nothing to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Looked at, and right.
@@ -91,7 +104,7 @@ pub struct Finding {
     pub id: &'static str,
     /// The entry's.
     pub group: Group,
-    /// The entry's severity.
+    /// The entry's severity, or that it could not be looked at.
     pub status: Status,
     /// The file concerned.
     pub file: Option<String>,
@@ -105,7 +118,7 @@ pub struct Finding {
     pub consequence: String,
     /// What was seen that says so: a path, mode, capability, sysctl.
     pub evidence: String,
-    /// One command, or one sentence where no command mends it.
+    /// What mends it: a command or a sentence a line, the first choice first.
     pub fix: String,
 }
 
@@ -158,12 +171,14 @@ struct Seen {
     message: String,
     evidence: String,
     fix: String,
+    /// Instead of the entry's severity: what could not be looked at.
+    status: Option<Status>,
 }
 
 impl Entry {
     /// Every finding of this entry.
     pub fn find(&self, facts: &Facts<'_>) -> Vec<Finding> {
-        let owner = || (self.group == Group::Files).then(|| facts.user.to_string());
+        let owner = || matches!(self.group, Group::Files | Group::Ranges).then(|| facts.user.to_string());
         let finding = |seen: Seen| Finding { owner: owner(), ..self.finding(seen) };
         (self.find)(facts).into_iter().map(finding).collect()
     }
@@ -177,7 +192,7 @@ impl Entry {
         Finding {
             id: self.id,
             group: self.group,
-            status: self.severity,
+            status: seen.status.unwrap_or(self.severity),
             file: seen.file,
             line: seen.line,
             owner: seen.owner.map(|owner| escape(&owner)),
@@ -191,7 +206,22 @@ impl Entry {
 
 /// All entries, the more specific cause before the more general.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    [files::ENTRIES, helpers::ENTRIES, kernel::ENTRIES, ranges::ENTRIES].into_iter().flatten()
+    [
+        files::ENTRIES,
+        numbers::ENTRIES,
+        held::ENTRIES,
+        ranges::ENTRIES,
+        numbers::HIGH,
+        helpers::ENTRIES,
+        kernel::ENTRIES,
+        lines::ENTRIES,
+        spelling::ENTRIES,
+        owners::ENTRIES,
+        shares::ENTRIES,
+        pages::ENTRIES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The entry with this id.

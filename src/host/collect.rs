@@ -31,7 +31,18 @@ pub fn snapshot(root: &Root) -> Result<Snapshot> {
 /// # Errors
 /// As [`snapshot`], for the other files.
 pub fn survey(root: &Root) -> Result<Snapshot> {
-    whole(root, gather(root, true)?)
+    let mut snapshot = whole(root, gather(root, true)?)?;
+    snapshot.name_readers = name_readers(root);
+    Ok(snapshot)
+}
+
+/// Programs that are installed and find a range by its owner's name alone: lxc-usernsexec takes the first
+/// line with the login name.
+fn name_readers(root: &Root) -> Vec<String> {
+    let there =
+        |folder: &&&str| root.open(&format!("{folder}/lxc-usernsexec"), OFlag::O_PATH, Mode::empty()).is_ok();
+    let found = super::FOLDERS.iter().find(there);
+    found.map(|folder| format!("{folder}/lxc-usernsexec")).into_iter().collect()
 }
 
 /// Adds what is not in files.

@@ -21,7 +21,7 @@ pub mod trust;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
 pub use collect::{reread, snapshot, survey};
-pub use directory::{enumerate, probe};
+pub use directory::{enumerate, look_up_owners, probe};
 pub use follow::read_following;
 pub use helpers::{FOLDERS, Helpers, helpers};
 pub use login_defs::parse_login_defs;

@@ -74,14 +74,13 @@ fn finding(witness: &Witness<'_>, taken: Range, range: Range) -> &'static str {
     let holds = |id: u32| taken.contains(id) && range.contains(id);
     match witness {
         Witness::Declared("directory", _) => "in-declared-range",
-        Witness::Declared(..) => "in-reserved-range",
         Witness::Reserved(_) if holds(0) => "holds-root",
         Witness::Reserved(_) if holds(65534) => "holds-nobody",
         Witness::Reserved(_) if holds(65535) => "holds-65535",
         Witness::Reserved(_) if holds(u32::MAX) => "holds-minus-one",
         Witness::Reserved(who) if who.starts_with("login users") => "holds-login-id",
         Witness::Reserved(who) if who.contains("system users") => "holds-system-id",
-        Witness::Reserved(_) => "in-reserved-range",
+        Witness::Reserved(_) | Witness::Declared(..) => "in-reserved-range",
         _ => "holds-account",
     }
 }
