@@ -29,6 +29,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, too_long),
         audit: Some(super::shares::too_long),
+        ..BASE
     },
 ];
 

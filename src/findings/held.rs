@@ -92,6 +92,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, own_id),
         audit: Some(own),
+        ..BASE
     },
     Entry {
         id: "holds-account",

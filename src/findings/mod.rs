@@ -1,7 +1,10 @@
 //! The catalogue of faults. One static table: an entry has its id, group, severity, text, the steps of a
 //! container that it can explain, and a function from facts to findings. One file a group.
 
+mod allocators;
 mod cause;
+mod defaults;
+mod disk;
 mod files;
 mod held;
 mod helpers;
@@ -10,9 +13,11 @@ mod lines;
 mod numbers;
 mod owners;
 mod pages;
+mod peers;
 mod ranges;
 mod shares;
 mod spelling;
+mod state;
 mod survey;
 
 pub use cause::{NO_ANSWER, cause};
@@ -54,6 +59,16 @@ pub enum Group {
     Lines,
     /// Whose the lines are, and whether they have what they should.
     Owners,
+    /// Both files as files: mode, owner, links, mounts.
+    Disk,
+    /// What interrupted programs left, and what subidctl remembers.
+    State,
+    /// Other programs that take or give IDs here.
+    Allocators,
+    /// What login.defs and nsswitch.conf make useradd do.
+    Defaults,
+    /// What other tools' faults leave in the files.
+    Peers,
 }
 
 impl Group {
@@ -66,6 +81,11 @@ impl Group {
             Self::Ranges => "ranges",
             Self::Lines => "lines",
             Self::Owners => "owners",
+            Self::Disk => "disk",
+            Self::State => "state",
+            Self::Allocators => "allocators",
+            Self::Defaults => "defaults",
+            Self::Peers => "peers",
         }
     }
 }
@@ -143,6 +163,8 @@ pub struct Entry {
     find: fn(&Facts<'_>) -> Vec<Seen>,
     /// Looks for it in both files and on the host, all owners; `None` where `audit` has no part in it.
     audit: Option<fn(&Survey<'_>) -> Vec<Seen>>,
+    /// Said only of lines of which nothing else is said.
+    alone: bool,
 }
 
 /// What entries have in common that say nothing else: each names its own id, texts and at least one of
@@ -157,6 +179,7 @@ const BASE: Entry = Entry {
     explains: |_, _| false,
     find: |_| Vec::new(),
     audit: None,
+    alone: false,
 };
 
 /// What an entry's function saw.
@@ -208,16 +231,21 @@ impl Entry {
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
     [
         files::ENTRIES,
+        peers::ENTRIES,
         numbers::ENTRIES,
         held::ENTRIES,
         ranges::ENTRIES,
-        numbers::HIGH,
         helpers::ENTRIES,
         kernel::ENTRIES,
         lines::ENTRIES,
         spelling::ENTRIES,
         owners::ENTRIES,
         shares::ENTRIES,
+        disk::ENTRIES,
+        state::ENTRIES,
+        allocators::ENTRIES,
+        defaults::ENTRIES,
+        numbers::HIGH,
         pages::ENTRIES,
     ]
     .into_iter()

@@ -46,6 +46,7 @@ pub(super) static HIGH: &[Entry] = &[Entry {
                   on; userborn never goes there.",
     consequence: "some software fails on these IDs, or takes them for errors",
     audit: Some(above),
+    alone: true,
     ..BASE
 }];
 

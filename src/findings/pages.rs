@@ -107,4 +107,36 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "a new range may meet IDs of that program",
         ..BASE
     },
+    Entry {
+        id: "ids-free-again",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a released range is forgotten, and free again",
+        explain: "Without its line useradd and subidctl give the IDs to the next user who needs some. Files that \
+                  the former owner's containers left behind belong to that user then: 'subidctl release -n \
+                  --forget RANGE --scan PATH' looks for them first.",
+        consequence: "the next user may get these IDs, and the files that they own",
+        ..BASE
+    },
+    Entry {
+        id: "not-marked",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a range is released, and its IDs are still another line's",
+        explain: "A line with ! keeps IDs from being given to anybody. Where another line still grants them, such \
+                  a mark would take them from its owner, so that only what nobody else holds is marked.",
+        consequence: "the IDs stay with the owner of the other line",
+        ..BASE
+    },
+    Entry {
+        id: "no-account",
+        group: Group::Owners,
+        severity: Status::Warning,
+        title: "an owner has no account, and was not released",
+        explain: "'subidctl release --stale' takes ranges back from accounts that are known to have been local: \
+                  that one is missing today says nothing of an account of a directory. Whoever knows better names \
+                  the owner.",
+        consequence: "the range stays with the name, and the next account of that name inherits it",
+        ..BASE
+    },
 ];

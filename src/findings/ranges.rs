@@ -49,6 +49,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, two_overlap),
         audit: Some(own_overlaps),
+        ..BASE
     },
     Entry {
         id: "over-released",

@@ -129,6 +129,16 @@ impl<'a> Survey<'a> {
         raw.copied().unwrap_or_default()
     }
 
+    /// A path of the system that is looked at, as the caller reaches it: below `--root`, in that folder.
+    pub(super) fn full(&self, path: &str) -> String {
+        format!("{}{path}", self.snapshot.host.root.trim_end_matches('/'))
+    }
+
+    /// [`Survey::full`] as a word of a command.
+    pub(super) fn word(&self, path: &str) -> String {
+        shell_word(self.full(path).as_bytes()).unwrap_or_else(|| path.to_owned())
+    }
+
     /// What was seen of a claim's line.
     pub(super) fn of_claim(&self, kind: Kind, claim: &Claim<'_>, message: String, fix: String) -> Seen {
         Seen {
@@ -152,6 +162,7 @@ pub(super) fn path(kind: Kind) -> String {
 /// follows from it would say the same in other words. An entry's place in the catalogue is its precedence.
 pub fn audit(survey: &Survey<'_>) -> Audit {
     let mut seen: HashSet<(Group, Option<String>, usize)> = HashSet::new();
+    let mut named: HashSet<(Option<String>, usize)> = HashSet::new();
     let mut findings: Vec<Finding> = Vec::new();
     for entry in catalogue() {
         let mut here = HashSet::new();
@@ -159,9 +170,10 @@ pub fn audit(survey: &Survey<'_>) -> Audit {
         for finding in found.into_iter().map(|seen| entry.finding(seen)) {
             if let Some(line) = finding.line {
                 let place = (finding.group, finding.file.clone(), line);
-                if seen.contains(&place) {
+                if seen.contains(&place) || (entry.alone && named.contains(&(place.1.clone(), line))) {
                     continue;
                 }
+                named.insert((place.1.clone(), line));
                 here.insert(place);
             }
             findings.push(finding);

@@ -56,15 +56,12 @@ fn joined(findings: &[Finding]) -> Vec<Row<'_>> {
         let place = place(finding);
         let first = twins.get(&twin).and_then(|at| rows.get_mut(*at)).map(|(_, row)| row);
         let both = first.filter(|row| finding.line.is_some() && row.finding.file != finding.file);
-        match both.and_then(|row| Some((both_fixes(&row.fix, &finding.fix)?, row))) {
-            Some((fix, row)) => {
-                row.places = format!("{}, {place}", row.places);
-                row.fix = fix;
-            }
-            None => {
-                twins.insert(twin, rows.len());
-                rows.push((order, Row { finding, places: place, fix: finding.fix.clone() }));
-            }
+        if let Some((fix, row)) = both.and_then(|row| Some((both_fixes(&row.fix, &finding.fix)?, row))) {
+            row.places = format!("{}, {place}", row.places);
+            row.fix = fix;
+        } else {
+            twins.insert(twin, rows.len());
+            rows.push((order, Row { finding, places: place, fix: finding.fix.clone() }));
         }
     }
     rows.sort_by_key(|(order, _)| *order);
