@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub known: Vec<Known>,
     /// A change that a crash left unfinished.
     pub unfinished: Option<Unfinished>,
+    /// Programs installed here that find a range by its owner's name alone.
+    pub name_readers: Vec<String>,
 }
 
 /// The machine or tree.

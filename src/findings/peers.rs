@@ -67,7 +67,7 @@ fn apptainer(survey: &Survey<'_>) -> Vec<Seen> {
             let its = by_apptainer(claim);
             let before = if its { reach } else { own };
             if let Some(other) = before.filter(|other| other.range.overlaps(claim.range))
-                && !survey.same_owner(other.owner, claim.owner)
+                && survey.holder(other.owner) != survey.holder(claim.owner)
             {
                 seen.extend([meeting(survey, kind, claim, other), meeting(survey, kind, other, claim)]);
             }

@@ -2,7 +2,9 @@
 //! randomness, no environment. The result is checked against the invariants before anyone sees it.
 
 mod allocate;
+mod barred;
 mod case;
+mod deviation;
 #[cfg(test)]
 mod directory_tests;
 mod edits;
@@ -29,6 +31,8 @@ mod tests;
 mod untrusted_tests;
 mod view;
 
+pub use barred::{Barred, Met};
+pub use deviation::{Deviation, deviations, usual_count};
 pub use edits::{Planned, Repair, compose};
 pub use effective::{Effective, EffectiveSetting, KeptFree, SettingValue, effective};
 pub use forget::{Forget, forget};

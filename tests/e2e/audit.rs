@@ -57,7 +57,8 @@ fn each_tree_has_exactly_its_fault() {
         let tree = tree(entry.id);
         let (code, document) = audit(tree.path());
         let found = ids(&document);
-        if found != BTreeSet::from([entry.id]) {
+        let also = std::fs::read_to_string(trees().join(entry.id).join("also")).unwrap_or_default();
+        if found != also.split_whitespace().chain([entry.id]).collect() {
             wrong.push(format!("{}: {found:?}", entry.id));
         }
         let expected = if entry.severity.is_fault() { 4 } else { 0 };
