@@ -47,7 +47,7 @@ pub enum Oddity {
     CountZero,
     /// IDs that pass 2^32 − 1.
     BeyondSpace,
-    /// An owner that no account can have.
+    /// An owner that no account can have, or a uid with leading zeros, which only shadow from 4.20 on knows.
     OddOwner,
 }
 
@@ -179,7 +179,10 @@ fn value(owner: &[u8], start: &[u8], count: &[u8]) -> Option<Oddity> {
         || Range::clipped(start, count).is_none()
     {
         Some(Oddity::BeyondSpace)
-    } else if Login::new(bare).is_none() || matches!(bare.first(), Some(b'!' | b'#' | b'+' | b'-')) {
+    } else if Login::new(bare).is_none()
+        || matches!(bare.first(), Some(b'!' | b'#' | b'+' | b'-'))
+        || Dialect::Shadow420.owner_uid(owner) != Dialect::Shadow413.owner_uid(owner)
+    {
         Some(Oddity::OddOwner)
     } else {
         None
@@ -242,6 +245,8 @@ mod tests {
             (b"u:18446744073709551615:2", "beyond-space"),
             (b"a/b:7:1", "line-odd-owner"),
             (b"!!u:7:1", "line-odd-owner"),
+            (b"5000:7:1", ""),
+            (b"05000:7:1", "line-odd-owner"),
             (b"!:7:1", "line-odd-owner"),
         ] {
             assert_eq!(oddity(line).map_or("", Oddity::id), id, "{}", crate::text::escape(line));

@@ -17,7 +17,7 @@ fn found(sandbox: &Sandbox) -> BTreeSet<(String, String, String)> {
 #[test]
 fn usermod_gives_one_id_too_many_and_its_own_command_takes_it_back() {
     needs!("unshare", "nsenter");
-    let sandbox = Sandbox::new().system(&tree!("new")).user("alice", 1001).start();
+    let sandbox = Sandbox::new().system(Some(&tree!("new"))).user("alice", 1001).start();
     sandbox.run("usermod -S alice").ok();
     assert!(sandbox.text("/etc/subuid").ends_with(":65537\n"), "{}", sandbox.text("/etc/subuid"));
     let findings = found(&sandbox);
@@ -34,7 +34,7 @@ fn usermod_gives_one_id_too_many_and_its_own_command_takes_it_back() {
 fn apptainers_overlap_and_its_disabled_line_are_named() {
     needs!("unshare", "nsenter");
     let sandbox = Sandbox::new()
-        .system(&tree!("new"))
+        .system(Some(&tree!("new")))
         .user("alice", 1001)
         .user("bob", 1002)
         .subids("bob:4294836230:65536\n")
@@ -53,7 +53,7 @@ fn apptainers_overlap_and_its_disabled_line_are_named() {
 #[test]
 fn computed_ranges_meet_a_line_that_audit_had_named() {
     needs!("unshare", "nsenter");
-    let sandbox = Sandbox::new().system(&tree!("new")).user("alice", 1001).start();
+    let sandbox = Sandbox::new().system(Some(&tree!("new"))).user("alice", 1001).start();
     sandbox.run("printf 'alice:231072:65536\\n' | tee /etc/subuid > /etc/subgid").ok();
     sandbox.run("printf 'SUB_UID_DETERMINISTIC yes\\nSUB_GID_DETERMINISTIC yes\\n' >> /etc/login.defs").ok();
     let named = found(&sandbox).into_iter().find(|(id, ..)| id == "deterministic-mixed");

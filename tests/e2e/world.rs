@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::alice_and_bob;
-use crate::harness::{Sandbox, masked, needs, size};
+use crate::harness::{Sandbox, masked, needs, seed, size};
 
 /// Everything of a sandbox that a world might leave something in: files with their digests, mounts, processes,
 /// and the kernel's settings.
@@ -270,7 +270,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     needs!("unshare", "nsenter", "newuidmap");
     let sandbox = alice_and_bob();
     let before = whole(&sandbox);
-    let seed = std::env::var("SUBIDCTL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261);
+    let seed = seed(20_261);
     eprintln!("seed {seed}");
     let mut state: u64 = seed;
     for _ in 0..size(25, 200) {
