@@ -134,7 +134,8 @@ fn disabled(survey: &Survey<'_>) -> Vec<Seen> {
         });
         theirs.map(move |claim| {
             let owner = escape(claim.owner);
-            let message = format!("{} of uid {owner} is disabled, and not by subidctl", claim.range);
+            let message =
+                format!("{} of uid {owner} is disabled; the ledger does not know by whom", claim.range);
             let fix = "nothing to do: nobody is granted it".to_owned();
             survey.of_claim(kind, claim, message, fix)
         })
