@@ -25,6 +25,8 @@ pub enum Code {
     UnknownUser,
     /// The directory did not answer, so nobody knows whether the account exists.
     LookupFailed,
+    /// The history has no such change, or more than one.
+    UnknownTransaction,
     /// The policy has no rule for this user.
     NoRule,
     /// A group without members.
@@ -89,6 +91,7 @@ impl Code {
             | Self::NeedsYes => 2,
             Self::UnknownUser
             | Self::LookupFailed
+            | Self::UnknownTransaction
             | Self::NoRule
             | Self::EmptyGroup
             | Self::NotRoot
@@ -123,6 +126,7 @@ impl Code {
             Self::NeedsYes => "needs-yes",
             Self::UnknownUser => "unknown-user",
             Self::LookupFailed => "lookup-failed",
+            Self::UnknownTransaction => "unknown-transaction",
             Self::NoRule => "no-rule",
             Self::EmptyGroup => "empty-group",
             Self::NotRoot => "not-root",

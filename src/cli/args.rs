@@ -75,6 +75,10 @@ pub(super) enum Command {
     Explain(Explain),
     /// Tell the whole story on made-up users, in a world of its own
     Demo,
+    /// Say who changed what, and when
+    History(History),
+    /// Put a change back: what it gave is released, what it released comes back
+    Undo(Undo),
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
     /// Print a completion script for a shell
@@ -261,6 +265,23 @@ pub(super) struct Verify {
     /// End the container after this time [default: 30 for the checks, none for CMD]
     #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct History {
+    /// Only changes that concern these users; or a change to show in detail
+    #[arg(value_name = "USER|ID")]
+    pub(super) what: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Undo {
+    /// A change of the history, or enough of its beginning or of its last part; without it the last one that
+    /// is in force
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+    #[command(flatten)]
+    pub(super) how: How,
 }
 
 #[derive(Debug, Clone, Args)]

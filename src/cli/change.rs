@@ -33,6 +33,11 @@ pub(super) trait Ask {
 
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
+
+    /// The transaction that is undone.
+    fn undoes(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What planning again gives.
@@ -144,12 +149,17 @@ fn attempt(
     ask: &dyn Ask,
     plan: &Plan,
 ) -> Result<Outcome> {
+    let change = |facts: &Snapshot, plan: &Plan| {
+        let mut change = change(facts, plan, manner.command);
+        change.record.undoes = ask.undoes();
+        change
+    };
     let mut replan = |now: &Snapshot| match ask.again(context, now, plan) {
-        Again::Same(plan) => Replan::Same(change(now, &plan, manner.command)),
+        Again::Same(plan) => Replan::Same(change(now, &plan)),
         Again::Differs => Replan::Differs,
         Again::Refused(error) => Replan::Refused(error),
     };
-    let first = change(&context.snapshot, plan, manner.command);
+    let first = change(&context.snapshot, plan);
     let mut judge = memory::judge(&context.snapshot, &context.policy);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
@@ -194,7 +204,7 @@ pub(super) fn change(snapshot: &Snapshot, plan: &Plan, command: &str) -> Change 
     let mut owners: Vec<String> =
         plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
     owners.dedup();
-    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim() };
+    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim(), undoes: None };
     let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files);
     Change { files, ledger, record }
 }

@@ -14,7 +14,15 @@ type Documents = PerKind<Option<Document>>;
 
 /// The facts, with the ledger's released ranges and owners, and with the files as recovery will leave them.
 pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
-    if let Some(ledger) = records::ledger(root)? {
+    let ledger = match records::ledger(root)?.transpose() {
+        Ok(ledger) => ledger,
+        Err(why) => {
+            let path = crate::text::path(&root.full(records::LEDGER));
+            snapshot.ledger_damaged = Some(format!("{path}: {why}"));
+            None
+        }
+    };
+    if let Some(ledger) = ledger {
         snapshot.released = ledger
             .released
             .into_iter()

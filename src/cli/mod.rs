@@ -8,6 +8,7 @@ mod change;
 mod demo;
 mod explain;
 mod facts;
+mod history;
 mod list;
 mod memory;
 mod output;
@@ -20,6 +21,7 @@ mod saved;
 mod select;
 mod setup;
 mod state;
+mod undo;
 mod verify;
 mod who;
 
@@ -74,6 +76,8 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::List(args) => list::run(global, args, output),
         Command::Who(args) => who::run(global, args, output),
         Command::Verify(args) => verify::run(global, args, output),
+        Command::History(args) => history::run(global, args, output),
+        Command::Undo(args) => undo::run(global, args, output),
         Command::Recover(args) => recover::run(global, args, output),
         Command::Completions { shell } => {
             if output.json {

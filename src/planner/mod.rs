@@ -23,6 +23,7 @@ mod taken;
 mod target;
 #[cfg(test)]
 mod tests;
+mod undo;
 #[cfg(test)]
 mod untrusted_tests;
 mod view;
@@ -37,6 +38,7 @@ pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
 pub use stale::{Gone, stale, unknown_owners};
 pub use taken::taken;
+pub use undo::{UNDO, undo};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
 use std::collections::BTreeSet;
@@ -196,6 +198,10 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     }
     for kept in directory_meetings(snapshot, plan) {
         warn("meets-directory-range", kept);
+    }
+    if let Some(why) = &snapshot.ledger_damaged {
+        let message = format!("the ledger of released ranges is not believed, only lines with ! are: {why}");
+        warn("ledger-damaged", message);
     }
     if !plan.changed() {
         return warnings;

@@ -16,6 +16,9 @@ pub struct Record {
     /// Who `SUDO_USER` claims to be at the keyboard; the environment proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
+    /// The transaction that this one undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
 }
 
 /// One transaction, with the lines that it touched and no others.
@@ -35,6 +38,9 @@ pub struct HistoryEntry {
     /// Whether recovery finished it after a crash.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recovered: bool,
+    /// Whether recovery took back, after a crash, what was done of it: nothing of it is left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
     /// What was done to each file; `None` where it was not touched.
     pub files: PerKind<Option<Touched>>,
 }
@@ -84,10 +90,11 @@ pub(super) fn sample() -> HistoryEntry {
     HistoryEntry {
         transaction: "20261123-214451-3f9a1c2b".to_owned(),
         time: 1_795_470_291,
-        record: Record { command: "apply".to_owned(), owners: vec!["al".to_owned()], claim: None },
+        record: Record { command: "apply".to_owned(), owners: vec!["al".to_owned()], ..Record::default() },
         login_uid: Some(1000),
         uid: 0,
         recovered: false,
+        taken_back: false,
         files: PerKind { uid: Some(touched), gid: None },
     }
 }

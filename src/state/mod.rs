@@ -7,12 +7,14 @@ mod ledger;
 mod recovery;
 mod serial;
 mod time;
+mod timeline;
 
 pub use history::{HistoryEntry, Record, Touched};
 pub use journal::Journal;
 pub use ledger::{KnownOwner, Ledger, LedgerNote, ReleasedRange};
 pub use recovery::{Decision, Fate, Judge, Verdict, after_recovery, no_overlap, recover};
-pub use time::{date, stamp};
+pub use time::{date, iso, stamp};
+pub use timeline::Timeline;
 
 /// Bytes that cannot be taken for what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
