@@ -27,6 +27,8 @@ pub enum Code {
     LookupFailed,
     /// The history has no such change, or more than one.
     UnknownTransaction,
+    /// The ledger or the history is not as it was written.
+    StateDamaged,
     /// The policy has no rule for this user.
     NoRule,
     /// A group without members.
@@ -92,6 +94,7 @@ impl Code {
             Self::UnknownUser
             | Self::LookupFailed
             | Self::UnknownTransaction
+            | Self::StateDamaged
             | Self::NoRule
             | Self::EmptyGroup
             | Self::NotRoot
@@ -126,6 +129,7 @@ impl Code {
             Self::NeedsYes => "needs-yes",
             Self::UnknownUser => "unknown-user",
             Self::LookupFailed => "lookup-failed",
+            Self::StateDamaged => "state-damaged",
             Self::UnknownTransaction => "unknown-transaction",
             Self::NoRule => "no-rule",
             Self::EmptyGroup => "empty-group",

@@ -81,6 +81,9 @@ pub(super) enum Command {
     Undo(Undo),
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
+    /// The files that other systems need
+    #[command(subcommand)]
+    Template(Template),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -282,6 +285,30 @@ pub(super) struct Undo {
     pub(super) id: Option<String>,
     #[command(flatten)]
     pub(super) how: How,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum Template {
+    /// Say which there are, and which values each takes
+    List,
+    /// Print one as it is
+    Show { name: String },
+    /// Print one with its values, or write it to a file
+    Render(Render),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Render {
+    pub(super) name: String,
+    /// A value, for each key that the template takes
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Write it to a file; one that is there is shown as a diff, and replaced only on a yes
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long, requires = "to")]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Clone, Args)]

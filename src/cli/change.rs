@@ -163,7 +163,11 @@ fn attempt(
     let mut judge = memory::judge(&context.snapshot, &context.policy);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
-    let options = Options { lock_timeout: manner.how.lock_timeout, ..Options::default() };
+    let options = Options {
+        lock_timeout: manner.how.lock_timeout,
+        keep_history: context.policy.history_keep(),
+        ..Options::default()
+    };
     commit::commit(&context.root, &context.snapshot, &first, &mut checks, &options)
 }
 

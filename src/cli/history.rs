@@ -14,13 +14,13 @@ use crate::idfile::Document;
 use crate::range::Uid;
 use crate::report::history as report;
 use crate::state::{HistoryEntry, Timeline};
-use crate::text::{escape, shell_word};
+use crate::text::escape;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     need_root(global)?;
     // Facts of files that cannot be read are no reason not to say what happened to them.
     let mut context = Context::survey(global)?;
-    state::note_unfinished(&context.snapshot, output);
+    state::note_state(&context.snapshot, output);
     let timeline = load(&context.root, output)?;
     let (mut ids, mut users) = (Vec::new(), Vec::new());
     for operand in &args.what {
@@ -139,9 +139,4 @@ fn logins(context: &mut Context, entries: &[&HistoryEntry]) -> HashMap<u32, Stri
         }
     }
     names
-}
-
-/// `sudo subidctl undo ID`, for a fix.
-pub(super) fn undo_command(transaction: &str) -> String {
-    shell_word(transaction.as_bytes()).map_or_else(String::new, |id| format!("sudo subidctl undo {id}"))
 }

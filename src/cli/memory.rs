@@ -14,13 +14,13 @@ type Documents = PerKind<Option<Document>>;
 
 /// The facts, with the ledger's released ranges and owners, and with the files as recovery will leave them.
 pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
-    let ledger = match records::ledger(root)?.transpose() {
-        Ok(ledger) => ledger,
-        Err(why) => {
-            let path = crate::text::path(&root.full(records::LEDGER));
-            snapshot.ledger_damaged = Some(format!("{path}: {why}"));
+    let ledger = match records::ledger(root) {
+        // The lines of the files hold what was released, and the next commit sets the ledger aside.
+        Err(error) if error.code == Code::StateDamaged => {
+            snapshot.ledger_damaged = Some(format!("{} ({})", error.what, error.why));
             None
         }
+        ledger => ledger?,
     };
     if let Some(ledger) = ledger {
         snapshot.released = ledger

@@ -15,7 +15,15 @@ use crate::snapshot::{Snapshot, Source};
 use crate::state::{KnownOwner, LedgerNote};
 use crate::text::escape;
 
-/// Says, once a command, that a change is unfinished.
+/// Says, once a command, that a change is unfinished, or that the ledger says nothing.
+pub(super) fn note_state(snapshot: &Snapshot, output: Output) {
+    note_unfinished(snapshot, output);
+    if let Some(why) = &snapshot.ledger_damaged {
+        output.note(&format!("subidctl: {why}; what was released is known from lines with ! alone\n"));
+    }
+}
+
+/// The first half of it: a plan has warnings of its own.
 pub(super) fn note_unfinished(snapshot: &Snapshot, output: Output) {
     if let Some(unfinished) = &snapshot.unfinished {
         output.note(&format!(
@@ -39,7 +47,8 @@ pub(super) fn recover_first(global: &Global, lock_timeout: Duration, output: Out
 
 /// Recovers an unfinished change, judged by the facts of this command.
 pub(super) fn recover(context: &Context, lock_timeout: Duration) -> Result<Option<Recovered>> {
-    let options = Options { lock_timeout, ..Options::default() };
+    let keep_history = context.policy.history_keep();
+    let options = Options { lock_timeout, keep_history, ..Options::default() };
     let mut judge = super::memory::judge(&context.snapshot, &context.policy);
     commit::recover(&context.root, &mut judge, &options)
 }

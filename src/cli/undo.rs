@@ -39,11 +39,6 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             }
         },
     };
-    if let Some(by) = timeline.undone_by(&entry.transaction) {
-        return Err(Error::new(Code::Stale, format!("the change {} is undone already", entry.transaction))
-            .why(format!("by {} at {}", by.transaction, date(by.time)))
-            .fix(format!("to have it again: {}", history::undo_command(&by.transaction))));
-    }
     output.text(&format!(
         "Undoing {} of {}, {}\n\n",
         escape(entry.record.command.as_bytes()),
@@ -71,7 +66,18 @@ struct Back<'a> {
 
 impl Back<'_> {
     fn make(&self, context: &Context, facts: &Snapshot) -> Result<Plan> {
-        planner::undo(facts, &context.policy, self.entry, self.timeline.after(self.entry))
+        let (entry, timeline) = (self.entry, self.timeline);
+        let plan = planner::undo(facts, &context.policy, entry, timeline.after(entry));
+        let Some(by) = timeline.undone_by(&entry.transaction) else { return plan };
+        // Its lines may stand again all the same, after a reclaim; lines that would be added know nothing.
+        let adds = |plan: &Plan| plan.repairs.iter().any(|repair| repair.edit.old.is_none());
+        match plan {
+            Ok(plan) if !adds(&plan) => Ok(plan),
+            Err(error) if error.code != Code::Stale => Err(error),
+            _ => Err(Error::new(Code::Stale, format!("the change {} is undone already", entry.transaction))
+                .why(format!("by {} at {}", by.transaction, date(by.time)))
+                .fix(format!("to have it again: sudo subidctl undo {}", by.transaction))),
+        }
     }
 }
 

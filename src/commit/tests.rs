@@ -138,7 +138,7 @@ fn both_files_change_and_nothing_is_left_over() {
     let entries = history(&tree);
     assert_eq!((entries.len(), &done.notes[..]), (1, &[][..]));
     assert_eq!(entries[0].transaction, done.transaction);
-    assert_eq!(records::ledger(&tree.root).unwrap().unwrap().unwrap().owners.len(), 1);
+    assert_eq!(records::ledger(&tree.root).unwrap().unwrap().owners.len(), 1);
     let mode = |path| tree.at(path).metadata().unwrap().mode() & 0o7777;
     assert_eq!(mode("var/lib/subidctl/ledger.json"), 0o644);
     assert_eq!(mode("var/lib/subidctl/history"), 0o700);
@@ -312,7 +312,7 @@ fn damaged_state_is_set_aside_and_said() {
     };
     assert_eq!((damaged("var/lib/subidctl"), damaged("var/lib/subidctl/history")), (1, 1));
     assert_eq!(history(&tree).len(), 1);
-    let ledger = records::ledger(&tree.root).unwrap().unwrap().unwrap();
+    let ledger = records::ledger(&tree.root).unwrap().unwrap();
     assert_eq!(Ledger::parse(&ledger.to_bytes()), Ok(ledger));
 }
 
@@ -374,6 +374,6 @@ fn ranges_of_the_ledger_are_dated() {
     change.ledger =
         vec![LedgerNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(1), range }];
     let Ok(Outcome::Committed(done)) = tree.commit(&change) else { panic!() };
-    let ledger = records::ledger(&tree.root).unwrap().unwrap().unwrap();
+    let ledger = records::ledger(&tree.root).unwrap().unwrap();
     assert_eq!((&ledger.released[0].transaction, ledger.released[0].time > 0), (&done.transaction, true));
 }

@@ -25,25 +25,22 @@ pub fn journal(root: &Root) -> Result<Option<std::result::Result<Journal, StateE
     Ok(root.read(JOURNAL)?.map(|(bytes, _)| Journal::parse(&bytes)))
 }
 
-/// The ledger; `None` where there is none. A damaged one is for the next commit to set aside.
+/// The ledger; `None` where there is none.
 ///
 /// # Errors
-/// Where it cannot be read, is not to be trusted, or was written by a later version.
-pub fn ledger(root: &Root) -> Result<Option<std::result::Result<Ledger, String>>> {
+/// `state-damaged` where it is not as it was written: the next commit sets it aside. `untrusted-file` where
+/// others may have written it. `read-failed` where it cannot be read, or a later version wrote it.
+pub fn ledger(root: &Root) -> Result<Option<Ledger>> {
     let Some((bytes, stat)) = root.read(LEDGER)? else { return Ok(None) };
     trust::read(root, LEDGER, &stat)?;
-    match Ledger::parse(&bytes) {
-        Ok(ledger) => Ok(Some(Ok(ledger))),
-        Err(error @ StateError::Damaged(_)) => Ok(Some(Err(error.to_string()))),
-        Err(error) => Err(unusable(root, LEDGER, &error)),
-    }
+    Ledger::parse(&bytes).map(Some).map_err(|error| unusable(root, LEDGER, &error))
 }
 
 /// The history, oldest first; `None` where there is none.
 ///
 /// # Errors
-/// Where it cannot be read, is not to be trusted, or a line of it is not as it was written. The beginning of
-/// an entry at its end is none of that while a change is unfinished: recovery will write it again.
+/// As [`ledger`]. The beginning of an entry at the end is no damage while a change is unfinished: recovery
+/// will write it again.
 pub fn history(root: &Root) -> Result<Option<Vec<HistoryEntry>>> {
     let Some((bytes, stat)) = root.read(HISTORY)? else { return Ok(None) };
     trust::read(root, HISTORY, &stat)?;
@@ -72,7 +69,9 @@ pub fn unusable(root: &Root, path: &str, error: &StateError) -> Error {
         (StateError::Damaged(_), None) => "the next change sets it aside".to_owned(),
         (StateError::Newer(_), _) => "use the version of subidctl that wrote it".to_owned(),
     };
-    Error::new(Code::ReadFailed, format!("cannot use {}", crate::text::path(&full)))
-        .why(error.to_string())
-        .fix(fix)
+    let code = match error {
+        StateError::Damaged(_) => Code::StateDamaged,
+        StateError::Newer(_) => Code::ReadFailed,
+    };
+    Error::new(code, format!("cannot use {}", crate::text::path(&full))).why(error.to_string()).fix(fix)
 }

@@ -200,8 +200,7 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
         warn("meets-directory-range", kept);
     }
     if let Some(why) = &snapshot.ledger_damaged {
-        let message = format!("the ledger of released ranges is not believed, only lines with ! are: {why}");
-        warn("ledger-damaged", message);
+        warn("ledger-damaged", format!("{why}; what was released is known from lines with ! alone"));
     }
     if !plan.changed() {
         return warnings;
