@@ -61,7 +61,11 @@ one() {
     # shellcheck disable=SC2046 # five words without blanks
     set -- "$1" "$2" $(stat -c '%d:%i %u %g %a %f' "$1" 2>/dev/null)
     [ $# = 7 ] || { say failed "$2" 'cannot be looked at'; return; }
-    [ "${3%%:*}" = "$device" ] || { say skipped "$2" 'is on another file system'; return; }
+    # On overlays a file has a device of its own, so folders decide.
+    case $7:${3%%:*} in
+    4*:"$device") ;;
+    4*) say skipped "$2" 'is on another file system'; return ;;
+    esac
     id=$3 uid=$4 gid=$5
     ! inside "$4" "$old_uid" || uid=$(($4 - old_uid + new_uid))
     ! inside "$5" "$old_gid" || gid=$(($5 - old_gid + new_gid))

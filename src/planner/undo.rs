@@ -128,10 +128,15 @@ impl Way<'_> {
 
     /// The error for a line that the change left and that is not there any more.
     fn changed(&self, kind: Kind, line: &[u8]) -> Error {
-        let touches = |e: &&HistoryEntry| {
+        // The last entry that took the line away or made it stand again.
+        let names = |e: &&HistoryEntry| {
             let mut edits = e.files[kind].iter().flat_map(|touched| &touched.edits);
-            edits.any(|edit| edit.old.as_deref() == Some(line))
+            edits.find_map(|edit| {
+                let (old, new) = (edit.old.as_deref() == Some(line), edit.new.as_deref() == Some(line));
+                (old || new).then_some(old)
+            })
         };
+        let last = self.later.iter().rev().find_map(|e| names(&e).map(|took| (e, took)));
         let error = Error::new(
             Code::Stale,
             format!(
@@ -141,8 +146,8 @@ impl Way<'_> {
                 escape(line)
             ),
         );
-        match self.later.iter().rev().find(touches) {
-            Some(by) => error
+        match last {
+            Some((by, true)) => error
                 .why(format!(
                     "{} changed it at {} ({})",
                     escape(by.record.command.as_bytes()),
