@@ -67,6 +67,8 @@ pub enum Code {
     Stale,
     /// The asked range is in use, reserved or released.
     RangeTaken,
+    /// Processes or user namespaces use IDs of a range that is taken from its owner.
+    RangeInUse,
     /// The plan was made on another host.
     OtherHost,
     /// First-fit found no free range.
@@ -108,7 +110,7 @@ impl Code {
             | Self::System => 1,
             Self::Finding | Self::ProofFailed | Self::WorldUnavailable | Self::WorldMapTooLong => 4,
             Self::Busy => 5,
-            Self::Stale | Self::RangeTaken | Self::OtherHost | Self::RecoveryConflict => 6,
+            Self::Stale | Self::RangeTaken | Self::RangeInUse | Self::OtherHost | Self::RecoveryConflict => 6,
             Self::NoRoom => 7,
             Self::Directory => 8,
             Self::VerifyFailed => 125,
@@ -150,6 +152,7 @@ impl Code {
             Self::Busy => "busy",
             Self::Stale => "stale",
             Self::RangeTaken => "range-taken",
+            Self::RangeInUse => "range-in-use",
             Self::OtherHost => "other-host",
             Self::NoRoom => "no-room",
             Self::Directory => "directory",

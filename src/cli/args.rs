@@ -65,6 +65,8 @@ pub(super) enum Command {
     List(List),
     /// Say whose an ID is, and which ID it is inside the owner's container
     Who(Who),
+    /// Show the rules in force, each value with the file and line that it comes from
+    Policy,
     /// Start a container as the user and print its uid_map and gid_map
     Verify(Verify),
     /// Check this host, give users their ranges, and prove by containers that they work
@@ -118,6 +120,10 @@ pub(super) struct Selection {
     /// Take back what the same account, by name and uid, has released
     #[arg(long)]
     pub(super) reclaim: bool,
+    /// With --replace: go on although processes use the IDs. With --reclaim: take back, after a question,
+    /// also what nothing shows to be this account's
+    #[arg(long)]
+    pub(super) force: bool,
     /// Serve those who can be served although others are refused (exit 4)
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -171,6 +177,13 @@ pub(super) struct Release {
     /// they still own
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "stale"], allow_hyphen_values = true)]
     pub(super) forget: Option<String>,
+    /// Then look below these folders for files that the IDs still own: on one file system each, no links
+    /// followed, access control lists not read. Put the USER before it
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(super) scan: Vec<PathBuf>,
+    /// Go on although processes use the IDs
+    #[arg(long)]
+    pub(super) force: bool,
     /// Serve those who can be served although others are refused (exit 4)
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -283,6 +296,9 @@ pub(super) struct Undo {
     /// is in force
     #[arg(value_name = "ID")]
     pub(super) id: Option<String>,
+    /// Take ranges away although processes use them
+    #[arg(long)]
+    pub(super) force: bool,
     #[command(flatten)]
     pub(super) how: How,
 }

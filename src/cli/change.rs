@@ -38,6 +38,17 @@ pub(super) trait Ask {
     fn undoes(&self) -> Option<String> {
         None
     }
+
+    /// A question that only a person can answer, in place of the usual one: `--yes` does not.
+    fn personal(&self, _context: &Context, _plan: &Plan) -> Option<String> {
+        None
+    }
+
+    /// Looks at something more once the change is made, or would be: a field of the document. Nothing hangs
+    /// on it.
+    fn look(&self, _context: &Context, _plan: &Plan, _output: Output) -> Option<(&'static str, Value)> {
+        None
+    }
 }
 
 /// What planning again gives.
@@ -88,11 +99,12 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
+        let stops = refused.is_some() && !manner.keep_going;
         if how.dry_run && manner.sample.is_none() {
-            output.document(|| with_findings(plan_json(shown), &manner.findings))?;
+            let seen = if stops { None } else { ask.look(&context, &plan, output) };
+            output.document(|| with(with_findings(plan_json(shown), &manner.findings), seen))?;
             return Ok(refused.unwrap_or(0));
         }
-        let stops = refused.is_some() && !manner.keep_going;
         let mut proofs = Proofs::new(&context, &plan, manner.sample, &manner.findings);
         if stops || !plan.changed() {
             // Nothing is planned, so what there is to try is the host.
@@ -101,7 +113,8 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
                 false if how.dry_run => proofs.in_world(output)?,
                 false => proofs.on_host(None, output),
             };
-            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
+            let seen = if stops { None } else { ask.look(&context, &plan, output) };
+            output.document(|| with(proofs.document(committed(plan_json(shown), None)), seen))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
         let failed = proofs.in_world(output)?;
@@ -109,17 +122,26 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             output.document(|| proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
-        if !how.yes && (output.json || output.quiet) {
+        let personal = ask.personal(&context, &plan);
+        let yes = how.yes && personal.is_none();
+        if !yes && (output.json || output.quiet) {
             // What is asked about has been seen, whatever stdout is for.
             super::to_stderr(&plan_text(shown, output.errors));
         }
-        confirm(manner.question, how.yes, manner.answers)?;
+        let question = personal.as_deref().unwrap_or(manner.question);
+        confirm(question, yes, manner.answers).map_err(|error| match personal {
+            Some(_) if error.code == Code::NeedsYes => error
+                .why("this is for a person at a terminal to answer: --yes does not")
+                .fix("run it on a terminal"),
+            _ => error,
+        })?;
         match attempt(global, manner, &context, ask, &plan)? {
             Outcome::Committed(done) => {
                 report(&done, &plan, manner.sample.is_some(), output);
                 let failed = proofs.on_host(Some(&done.transaction), output);
+                let seen = ask.look(&context, &plan, output);
                 let document = || committed(plan_json(shown), Some(&done.transaction));
-                after_commit(output, || proofs.document(document()));
+                after_commit(output, || with(proofs.document(document()), seen));
                 return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
             }
             Outcome::Unchanged { .. } => {
@@ -130,6 +152,14 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             Outcome::Differs => output.note("subidctl: the files changed meanwhile, and so does the plan:\n"),
         }
     }
+}
+
+/// Adds what was looked at.
+fn with(mut document: Value, seen: Option<(&'static str, Value)>) -> Value {
+    if let (Some(object), Some((key, value))) = (document.as_object_mut(), seen) {
+        object.insert(key.to_owned(), value);
+    }
+    document
 }
 
 fn busy(how: &How) -> Error {

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::planner::{self, Owned, Owner};
 use crate::range::Kind;
-use crate::report::{FILES, error_text, list_json, list_text, subid_lines};
+use crate::report::{FILES, NSS, error_text, list_json, list_text, subid_lines};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.subid && output.json {
@@ -17,13 +17,16 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .fix("leave one of them out"));
     }
     let mut context = Context::load(global)?;
-    let mut owned: Vec<Owned> = planner::owners(&context.snapshot).collect();
-    if !args.users.is_empty() {
-        let mut spellings = Vec::new();
-        for user in &args.users {
-            spellings.extend(spelled(&mut context, &bytes(user), &owned)?);
-        }
-        owned.retain(|o| spellings.contains(&o.owner));
+    let directory = context.directory();
+    let (owned, source) = match &directory {
+        Some(place) if !args.users.is_empty() => (given(&mut context, args, place, output)?, NSS),
+        _ => (standing(&mut context, args)?, FILES),
+    };
+    if let Some(place) = directory.as_ref().filter(|_| source == FILES) {
+        output.note(&format!(
+            "subidctl: {place}: subordinate IDs come from a directory, which lists nobody: name the users.\n\
+             These are the lines of the files, which count for nobody here.\n"
+        ));
     }
     if args.subid {
         let lines = subid_lines(&owned, Kind::Uid);
@@ -33,9 +36,9 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         print(&lines)?;
         return Ok(0);
     }
-    // A pool that makes no sense hides no range.
+    // A pool that makes no sense hides no range; and what a directory gives next, no file shows.
     let free = match planner::free(&context.snapshot, &context.policy) {
-        Ok(free) => Some(free),
+        Ok(free) => Some(free).filter(|_| directory.is_none()),
         Err(error) => {
             output.note(&error_text(&error, output.errors));
             None
@@ -43,9 +46,47 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     };
     super::state::note_state(&context.snapshot, output);
     let whole = free.as_ref().filter(|_| args.users.is_empty());
-    output.text(&list_text(&owned, whole))?;
-    output.document(|| list_json(&owned, FILES, free.as_ref()))?;
+    output.text(&list_text(&owned, whole, context.snapshot.accounts.lookups.directory))?;
+    output.document(|| list_json(&owned, source, free.as_ref()))?;
     Ok(0)
+}
+
+/// The ranges of the files, of all owners or those named.
+fn standing(context: &mut Context, args: &Args) -> Result<Vec<Owned>> {
+    let mut owned: Vec<Owned> = planner::owners(&context.snapshot).collect();
+    if !args.users.is_empty() {
+        let mut spellings = Vec::new();
+        for user in &args.users {
+            spellings.extend(spelled(context, &bytes(user), &owned)?);
+        }
+        owned.retain(|o| spellings.contains(&o.owner));
+    }
+    Ok(owned)
+}
+
+/// The ranges that a directory gives the named users.
+fn given(context: &mut Context, args: &Args, place: &str, output: Output) -> Result<Vec<Owned>> {
+    let mut owned = Vec::new();
+    for user in &args.users {
+        let account = host::find_user(&mut context.snapshot, &bytes(user))?;
+        let ranges = host::directory_ranges(&context.root, &context.snapshot, &account.name)?;
+        if ranges.uid.is_empty() && ranges.gid.is_empty() {
+            output.note(&format!("subidctl: {place}: no range for {}, or no answer\n", account.name));
+        }
+        for (kind, ranges) in ranges.iter() {
+            let (owner, uid) = (account.name.as_bytes(), Some(account.uid));
+            owned.extend(ranges.iter().map(|range| Owned {
+                kind,
+                owner: owner.to_vec(),
+                uid,
+                range: *range,
+                line: 0,
+                released: false,
+                canonical: true,
+            }));
+        }
+    }
+    Ok(owned)
 }
 
 /// How lines spell this owner: an account's spellings, or what stands in the files as typed.

@@ -9,11 +9,13 @@ mod demo;
 mod explain;
 mod facts;
 mod history;
+mod in_use;
 mod list;
 mod memory;
 mod output;
 mod plan;
 mod planning;
+mod policy;
 mod proving;
 mod recover;
 mod release;
@@ -75,6 +77,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Explain(args) => explain::run(args, output),
         Command::Demo => demo::run(global, output),
         Command::List(args) => list::run(global, args, output),
+        Command::Policy => policy::run(global, output),
         Command::Who(args) => who::run(global, args, output),
         Command::Verify(args) => verify::run(global, args, output),
         Command::History(args) => history::run(global, args, output),

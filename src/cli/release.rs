@@ -1,18 +1,22 @@
 //! `subidctl release`: ranges are given back and kept from everybody, or forgotten for good.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{Global, Release as Args};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
+use super::in_use::{self, Insist};
 use super::output::Output;
 use super::select::{bytes, range};
 use crate::error::{Code, Error, Result};
-use crate::host;
+use crate::host::{self, Top};
 use crate::planner::{self, Forget, Owner, Plan, Refusal, Release, Warning};
+use crate::range::{PerKind, Range, RangeSet};
+use crate::report::scan::{Scan, scan_json, scan_text};
 use crate::snapshot::Snapshot;
 use crate::text::{escape, shell_word};
 
@@ -27,13 +31,17 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         sample: None,
         findings: json!([]),
     };
-    change::run(global, &manner, output, &mut Giving { args, request: Request::default() })
+    // What cannot be looked at is said before anything is changed.
+    let tops = args.scan.iter().map(|path| Top::open(path)).collect::<Result<_>>()?;
+    change::run(global, &manner, output, &mut Giving { args, request: Request::default(), tops })
 }
 
 /// What is given back.
 struct Giving<'a> {
     args: &'a Args,
     request: Request,
+    /// Where files are looked for.
+    tops: Vec<Top>,
 }
 
 enum Request {
@@ -52,6 +60,23 @@ impl Request {
         match self {
             Self::Release(release) => &release.owners,
             Self::Forget(forget) => &forget.owners,
+        }
+    }
+
+    /// What it is about, released or not yet.
+    fn ranges(&self, snapshot: &Snapshot) -> PerKind<RangeSet> {
+        match self {
+            Self::Forget(forget) => PerKind::from_fn(|_| [forget.range].into_iter().collect()),
+            Self::Release(release) => {
+                let accounts = &snapshot.accounts;
+                let mine: HashSet<Vec<u8>> =
+                    release.owners.iter().flat_map(|owner| owner.spellings(accounts)).collect();
+                PerKind::from_fn(|kind| {
+                    let lines = snapshot.files[kind].claims().filter(|claim| mine.contains(claim.owner));
+                    let asked = |range: Range| release.range.is_none_or(|asked| asked.covers(range));
+                    lines.map(|claim| claim.range).filter(|range| asked(*range)).collect()
+                })
+            }
         }
     }
 
@@ -78,17 +103,28 @@ impl Ask for Giving<'_> {
             Some(range) => Request::Forget(Forget { range, owners }),
             None => Request::Release(Release { owners, range: asked }),
         };
-        let mut plan = match &self.request {
+        let plan = match &self.request {
             // Without this, all whose names were refused would be nobody, and nobody means everybody.
             Request::Forget(_) if !refusals.is_empty() => Plan::default(),
             request => request.plan(&context.snapshot, context)?,
         };
-        if self.args.stale && plan.assignments.is_empty() && plan.idle.is_empty() {
-            plan.idle.push("No owner that is known to be gone has a range. No changes.".to_owned());
-        }
+        let insist = Insist { force: self.args.force, keep_going: self.args.keep_going };
+        let request = &mut self.request;
+        let mut plan = in_use::judged(context, plan, insist, |context, users| match request {
+            Request::Release(release) => {
+                release.owners.retain(|owner| !users.contains(&owner.label));
+                planner::release(&context.snapshot, &context.policy, release)
+            }
+            // It is one range, and all of it or nothing.
+            Request::Forget(_) => Ok(Plan::default()),
+        })?;
         plan.refusals.splice(0..0, refusals);
         plan.warnings.splice(0..0, warnings);
         Ok(plan)
+    }
+
+    fn nothing(&self) -> &'static str {
+        "No owner that is known to be gone has a range. No changes.\n"
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
@@ -96,6 +132,19 @@ impl Ask for Giving<'_> {
             return Again::Differs;
         }
         compare(self.request.plan(now, context), shown)
+    }
+
+    fn look(&self, context: &Context, _plan: &Plan, output: Output) -> Option<(&'static str, Value)> {
+        if self.tops.is_empty() {
+            return None;
+        }
+        let ranges = self.request.ranges(&context.snapshot);
+        output.note("Looking for files that these IDs own ...\n");
+        let scan =
+            Scan { paths: &self.args.scan, ranges: &ranges, found: &host::owned_files(&self.tops, &ranges) };
+        // The change, where there is one, stands, whoever reads this.
+        let _ = output.text(&scan_text(scan));
+        Some(("scan", scan_json(scan)))
     }
 }
 

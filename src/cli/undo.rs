@@ -7,6 +7,7 @@ use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare};
 use super::facts::Context;
 use super::history;
+use super::in_use::{self, Insist};
 use super::output::Output;
 use super::plan::committed;
 use super::state;
@@ -55,13 +56,14 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         sample: None,
         findings: json!([]),
     };
-    change::run(global, &manner, output, &mut Back { entry, timeline: &timeline })
+    change::run(global, &manner, output, &mut Back { entry, timeline: &timeline, force: args.force })
 }
 
 /// A change that shall be put back.
 struct Back<'a> {
     entry: &'a HistoryEntry,
     timeline: &'a Timeline,
+    force: bool,
 }
 
 impl Back<'_> {
@@ -83,7 +85,10 @@ impl Back<'_> {
 
 impl Ask for Back<'_> {
     fn plan(&mut self, context: &mut Context) -> Result<Plan> {
-        self.make(context, &context.snapshot)
+        let plan = self.make(context, &context.snapshot)?;
+        // All or nothing: there is no plan without some of the users.
+        let insist = Insist { force: self.force, keep_going: false };
+        in_use::judged(context, plan, insist, |context, _| self.make(context, &context.snapshot))
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {

@@ -1,11 +1,16 @@
 //! The catalogue of faults. One static table: an entry has its id, group, severity, text, the steps of a
 //! container that it can explain, and a function from facts to findings. One file a group.
 
+mod allocators;
 mod cause;
+mod defaults;
+mod disk;
 mod files;
 mod helpers;
 mod kernel;
+mod peers;
 mod ranges;
+mod state;
 mod survey;
 
 pub use cause::{NO_ANSWER, cause};
@@ -43,6 +48,16 @@ pub enum Group {
     Files,
     /// Which IDs the lines hold, and whose else they are.
     Ranges,
+    /// Both files as files: mode, owner, links, mounts.
+    Disk,
+    /// What interrupted programs left, and what subidctl remembers.
+    State,
+    /// Other programs that take or give IDs here.
+    Allocators,
+    /// What login.defs and nsswitch.conf make useradd do.
+    Defaults,
+    /// What other tools' faults leave in the files.
+    Peers,
 }
 
 impl Group {
@@ -53,6 +68,11 @@ impl Group {
             Self::Kernel => "kernel",
             Self::Files => "files",
             Self::Ranges => "ranges",
+            Self::Disk => "disk",
+            Self::State => "state",
+            Self::Allocators => "allocators",
+            Self::Defaults => "defaults",
+            Self::Peers => "peers",
         }
     }
 }
@@ -191,7 +211,19 @@ impl Entry {
 
 /// All entries, the more specific cause before the more general.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    [files::ENTRIES, helpers::ENTRIES, kernel::ENTRIES, ranges::ENTRIES].into_iter().flatten()
+    [
+        files::ENTRIES,
+        helpers::ENTRIES,
+        kernel::ENTRIES,
+        peers::ENTRIES,
+        ranges::ENTRIES,
+        disk::ENTRIES,
+        state::ENTRIES,
+        allocators::ENTRIES,
+        defaults::ENTRIES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The entry with this id.

@@ -7,7 +7,7 @@ use crate::idfile::{Claim, Document};
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind};
 use crate::snapshot::{Account, Snapshot};
-use crate::text::escape;
+use crate::text::{escape, shell_word};
 
 /// The facts of an audit, with what several entries need worked out once: an entry may walk over all lines,
 /// but not over all lines for each line.
@@ -64,6 +64,16 @@ impl<'a> Survey<'a> {
     pub(super) fn raw(&self, kind: Kind, line: usize) -> String {
         let raw = line.checked_sub(1).and_then(|index| self.lines[kind].get(index));
         escape(raw.copied().unwrap_or_default())
+    }
+
+    /// A path of the system that is looked at, as the caller reaches it: below `--root`, in that folder.
+    pub(super) fn full(&self, path: &str) -> String {
+        format!("{}{path}", self.snapshot.host.root.trim_end_matches('/'))
+    }
+
+    /// [`Survey::full`] as a word of a command.
+    pub(super) fn word(&self, path: &str) -> String {
+        shell_word(self.full(path).as_bytes()).unwrap_or_else(|| path.to_owned())
     }
 
     /// What was seen of a claim's line.

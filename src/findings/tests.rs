@@ -37,7 +37,11 @@ const USUAL: [&str; 1] = ["100000:65536"];
 fn ids_are_unique_and_texts_are_there() {
     let mut ids: Vec<_> = catalogue().map(|entry| entry.id).collect();
     for entry in catalogue() {
-        assert!(entry.id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", entry.id);
+        assert!(
+            entry.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "{}",
+            entry.id
+        );
         assert!(!entry.title.is_empty() && !entry.explain.is_empty() && !entry.consequence.is_empty());
     }
     let count = ids.len();

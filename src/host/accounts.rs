@@ -89,11 +89,12 @@ pub fn login_uid() -> Option<u32> {
 pub fn group_members(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<Account>> {
     directory::enumerate(snapshot);
     let shown = crate::text::escape(group);
-    // The directory may have further members of a group that the files have too.
-    if let Err(errno) = directory::group_by_name(snapshot, group) {
-        return Err(failed(snapshot, Kind::Gid, &format!("group '{shown}'"), errno, group));
-    }
-    let groups = snapshot.accounts.groups().iter().filter(|g| g.name == group);
+    // The directory may have further members of a group that the files have too, and spell it its own way.
+    let spelled = match directory::group_by_name(snapshot, group) {
+        Ok(found) => found.map_or_else(|| group.to_vec(), |found| found.name),
+        Err(errno) => return Err(failed(snapshot, Kind::Gid, &format!("group '{shown}'"), errno, group)),
+    };
+    let groups = snapshot.accounts.groups().iter().filter(|g| g.name == group || g.name == spelled);
     let (gids, members): (Vec<_>, Vec<_>) = groups.map(|g| (g.gid, g.members.clone())).unzip();
     if gids.is_empty() {
         return Err(Error::new(Code::UnknownUser, format!("no group is named '{shown}'"))

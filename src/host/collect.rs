@@ -6,7 +6,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fstat};
 
 use super::follow::read_following;
-use super::{Root, Stat, login_defs, namespaces, nsswitch, passwd, site};
+use super::{Root, Stat, disk, login_defs, namespaces, nsswitch, passwd, site};
 use crate::error::{Code, Error, Result};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
@@ -26,12 +26,19 @@ pub fn snapshot(root: &Root) -> Result<Snapshot> {
 }
 
 /// As [`snapshot`], for a reader who wants to know what is wrong: of subuid and subgid one that cannot be
-/// read is no error, but has its trouble noted.
+/// read is no error, but has its trouble noted. Also looks around the files, at everybody who hands out IDs,
+/// and below a root for the module that `subid:` names.
 ///
 /// # Errors
 /// As [`snapshot`], for the other files.
 pub fn survey(root: &Root) -> Result<Snapshot> {
-    whole(root, gather(root, true)?)
+    let mut snapshot = whole(root, gather(root, true)?)?;
+    snapshot.disk = disk::disk(root)?;
+    site::allocators(root, &mut snapshot.site);
+    if let Some(module) = snapshot.nsswitch.subid_module.as_mut().filter(|_| !root.is_running()) {
+        module.found = nsswitch::find_module_below(root, &module.name);
+    }
+    Ok(snapshot)
 }
 
 /// Adds what is not in files.

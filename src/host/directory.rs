@@ -12,11 +12,13 @@ use crate::sys;
 const PATIENCE: usize = 3;
 
 /// Asks for all accounts and groups, and adds those that the files lack. Most directories list nothing
-/// (sssd's `enumerate = false`), so what is missing afterwards is not known to be absent.
+/// (sssd's `enumerate = false`), so what is missing afterwards is not known to be absent; where they list
+/// nobody at all, the snapshot's look-ups say so.
 pub fn enumerate(snapshot: &mut Snapshot) {
     // A list has no errors: see `sys::all_users`.
     let users = ask(snapshot, Kind::Uid, || Ok(sys::all_users())).unwrap_or_default();
     let groups = ask(snapshot, Kind::Gid, || Ok(sys::all_groups())).unwrap_or_default();
+    snapshot.accounts.lookups.silent = snapshot.accounts.lookups.directory && users.is_empty();
     for user in users {
         add_user(&mut snapshot.accounts, user);
     }
@@ -82,7 +84,12 @@ pub(super) fn no_answer(snapshot: &Snapshot, kind: Kind, errno: Errno) -> String
     format!("no answer ({}): {reason}", place(snapshot, kind))
 }
 
-/// The nsswitch line that names the directory.
+/// The nsswitch line that names the directory of accounts.
+pub fn directory_place(snapshot: &Snapshot) -> String {
+    place(snapshot, Kind::Uid)
+}
+
+/// The nsswitch line of this kind.
 pub(super) fn place(snapshot: &Snapshot, kind: Kind) -> String {
     let (database, service) = database(snapshot, kind);
     format!("{} line {}, {database}: {}", snapshot.nsswitch.path, service.line, service.sources.join(" "))

@@ -96,9 +96,13 @@ fn owner_and_mode(root: &Root, full: &Path, uid: u32, mode: u32) -> Result<()> {
     Ok(())
 }
 
+/// Whether a file is immutable or append-only. Where the file system has no such flags, none is set.
+pub(super) fn unchangeable(fd: BorrowedFd<'_>) -> bool {
+    crate::sys::inode_flags(fd).is_ok_and(|flags| flags & UNCHANGEABLE != 0)
+}
+
 fn changeable(full: &Path, fd: BorrowedFd<'_>) -> Result<()> {
-    // Where the file system has no such flags, none is set.
-    if crate::sys::inode_flags(fd).is_ok_and(|flags| flags & UNCHANGEABLE != 0) {
+    if unchangeable(fd) {
         return Err(Error::new(Code::WriteFailed, format!("cannot change {}", crate::text::path(full)))
             .why("it is immutable or append-only (lsattr shows i or a)")
             .fix(command("chattr -ia", full, "take the attribute off with chattr")));

@@ -123,8 +123,8 @@ impl Dialect {
 /// Go's `strings.TrimSpace`: white space of all of Unicode at both ends.
 pub(super) fn go_trim(raw: &[u8]) -> &[u8] {
     let space = |bytes: &[u8]| {
-        let c = std::str::from_utf8(bytes).ok().and_then(|s| s.chars().next());
-        c.is_some_and(char::is_whitespace)
+        let mut chars = std::str::from_utf8(bytes).unwrap_or_default().chars();
+        chars.next().is_some_and(char::is_whitespace) && chars.next().is_none()
     };
     let mut rest = raw;
     while let Some(n) = (1..=3.min(rest.len())).find(|n| rest.get(..*n).is_some_and(space)) {
@@ -192,6 +192,8 @@ mod tests {
             (b":7:1", "- - - - 7"),
             (b"", "- - - - -"),
             (b"u:7", "- - - - !"),
+            (b"u:7 :1", "- - - - !u"),
+            (b"u:7: 12", "7 7 7 7 !u"),
         ] {
             assert_eq!(row(line), expected, "{}", crate::text::escape(line));
         }

@@ -21,7 +21,7 @@ pub(super) struct Allocator<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) policy: &'a Policy,
     pub(super) rules: &'a Rules,
-    request: &'a Request,
+    pub(super) request: &'a Request,
     pub(super) taken: Taken<'a>,
     held: PerKind<Holdings<'a>>,
     /// What fills each pool, once somebody finds no room.

@@ -155,7 +155,7 @@ impl Way<'_> {
                     by.transaction
                 ))
                 .fix(format!("undo that one first: sudo subidctl undo {}", by.transaction)),
-            None => error.why("it was not changed by subidctl, as far as its history goes").fix(
+            _ => error.why("it was not changed by subidctl, as far as its history goes").fix(
                 "see what stands there now: subidctl list; and what the change did: sudo subidctl history "
                     .to_owned()
                     + &self.entry.transaction,

@@ -19,7 +19,7 @@ pub struct Owned {
     pub uid: Option<Uid>,
     /// The IDs.
     pub range: Range,
-    /// The line, from 1.
+    /// The line, from 1; 0 where no file has it.
     pub line: usize,
     /// Whether it is a released line.
     pub released: bool,

@@ -157,6 +157,10 @@ mod tests {
             login_accounts = true\nexclude = [\"b\"]\n";
         let policy = parse("/p", format!("{text}{WINDOW}").as_bytes()).unwrap();
         assert_eq!((policy.windows.len(), policy.count.unwrap().line, policy.alignment()), (1, 2, 65536));
+        let lines =
+            ["count", "users", "users.names", "users.exclude"].map(|key| policy.place_of(key).unwrap());
+        assert_eq!(lines, ["/p line 2", "/p line 8", "/p line 9", "/p line 12"]);
+        assert_eq!(policy.place_of("directory"), None);
         assert!(policy.users.unwrap().login_accounts);
     }
 }

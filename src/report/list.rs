@@ -8,11 +8,15 @@ use crate::planner::{Free, Owned};
 use crate::range::{Kind, PerKind, Range};
 use crate::text::{escape, thousands};
 
-/// Where the ranges come from.
+/// Where ranges come from: the two files.
 pub const FILES: &str = "files";
+/// Where ranges come from: a directory, through shadow's module of nsswitch.conf's `subid:` line.
+pub const NSS: &str = "nss";
 
 /// Owners as a table; a range that is the same in both files is one row.
-pub fn list_text(owned: &[Owned], free: Option<&PerKind<Free>>) -> String {
+///
+/// `directory`: accounts may be known elsewhere too.
+pub fn list_text(owned: &[Owned], free: Option<&PerKind<Free>>, directory: bool) -> String {
     let mut rows: Vec<(Range, Vec<String>)> = Vec::new();
     let key = |o: &Owned| (o.owner.clone(), o.range, o.released, o.canonical);
     let mut gids: std::collections::HashMap<_, usize> = std::collections::HashMap::new();
@@ -25,12 +29,12 @@ pub fn list_text(owned: &[Owned], free: Option<&PerKind<Free>>) -> String {
         if let Some(n) = both {
             *n -= 1;
         }
-        rows.push((o.range, row(o, files)));
+        rows.push((o.range, row(o, files, directory)));
     }
     for o in owned.iter().filter(|o| o.kind == Kind::Gid) {
         if let Some(n) = gids.get_mut(&key(o)).filter(|n| **n > 0) {
             *n -= 1;
-            rows.push((o.range, row(o, "subgid")));
+            rows.push((o.range, row(o, "subgid", directory)));
         }
     }
     rows.sort_by_key(|(range, _)| *range);
@@ -47,10 +51,11 @@ pub fn list_text(owned: &[Owned], free: Option<&PerKind<Free>>) -> String {
     out
 }
 
-fn row(o: &Owned, files: &str) -> Vec<String> {
+fn row(o: &Owned, files: &str, directory: bool) -> Vec<String> {
     let note = match (o.released, o.canonical) {
         (true, _) => "released: nobody gets it",
         (false, false) => "programs read this line differently",
+        (false, true) if o.uid.is_none() && directory => "no local account",
         (false, true) if o.uid.is_none() => "no such account",
         _ => "",
     };
@@ -95,7 +100,7 @@ fn range_json(o: &Owned, source: &str) -> Value {
         "uid": o.uid,
         "start": o.range.first(),
         "count": o.range.count().get(),
-        "line": o.line,
+        "line": (o.line > 0).then_some(o.line),
         "source": source,
         "released": o.released,
     });

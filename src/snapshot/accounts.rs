@@ -63,6 +63,8 @@ pub struct Accounts {
 pub struct Lookups {
     /// Whether the nsswitch lines of passwd or group name any source but files, compat and systemd.
     pub directory: bool,
+    /// Whether the directory was asked for all its accounts and listed none.
+    pub silent: bool,
     /// IDs that were asked for, so that a candidate range is asked for once.
     pub asked: BTreeSet<(Kind, u32)>,
     /// Look-ups that got an error for an answer, one escaped sentence each.

@@ -7,8 +7,9 @@ use std::process::Command;
 use subidctl::findings::catalogue;
 
 /// The trees: one for each finding, which lies over the clean one, and the clean one itself. A tree has only
-/// the files that make the fault; a `make` script beside `etc` does what a checkout cannot hold (modes,
-/// links, NUL bytes), in the copy, as its working folder. `policy.toml` beside `etc` is the policy.
+/// the files that make the fault; a `make` script beside `etc` does what a checkout cannot hold (modes, links,
+/// NUL bytes, mounts), in the copy, as its working folder, in the mount namespace that the audit runs in.
+/// `policy.toml` beside `etc` is the policy.
 fn trees() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audit")
 }
@@ -22,10 +23,6 @@ fn tree(id: &str) -> tempfile::TempDir {
     }
     run(Command::new("chown").args(["-R", "0:0"]).arg(copy.path()));
     run(Command::new("chmod").args(["-R", "u=rwX,go=rX"]).arg(copy.path()));
-    let make = copy.path().join("make");
-    if make.exists() {
-        run(Command::new("sh").arg("-eu").arg(&make).current_dir(copy.path()));
-    }
     copy
 }
 
@@ -36,8 +33,9 @@ fn run(command: &mut Command) {
 
 /// The exit code and the document of `audit` on a tree.
 fn audit(tree: &Path) -> (Option<i32>, serde_json::Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_subidctl"));
-    command.args(["audit", "--json", "--root"]).arg(tree);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-euc", "if [ -e make ]; then sh -eu make; fi; exec \"$@\"", "audit"]);
+    command.current_dir(tree).arg(env!("CARGO_BIN_EXE_subidctl")).args(["audit", "--json", "--root", "."]);
     let policy = tree.join("policy.toml");
     if policy.exists() {
         command.arg("--policy").arg(policy);

@@ -5,6 +5,7 @@ mod audit;
 mod bad_input;
 mod crash;
 mod dialects;
+mod directory;
 mod engine;
 mod fuzz;
 mod history;
