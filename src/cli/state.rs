@@ -106,6 +106,10 @@ pub(super) fn ledger_notes(
     }
     let mut known = HashSet::new();
     for a in assignments {
+        if a.action == Action::Forget {
+            // Also where no line says so any more, and the ledger alone does.
+            notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.clone(), range: a.range });
+        }
         if matches!(a.action, Action::Add | Action::Reclaim) && known.insert(&a.owner) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);

@@ -88,7 +88,7 @@ fn moved_files_keep_their_place_in_the_range() {
         ] {
             assert!(after.lines().any(|l| l == line), "{shell}: no {line:?} in\n{after}{done}");
         }
-        assert!(after.contains("300006:400006 644 a b/new\nline"), "{after}");
+        assert!(after.contains("300006:400006 644 a b/new\n"), "{after}");
         sandbox.run(&format!("{shell} /root/move.sh --apply")).ok().says("0 files moved, 0 failed");
     }
 }
