@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub disk: Disk,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
+    /// Where the ledger is and what is wrong with it, escaped, where it says nothing for that reason.
+    pub ledger_damaged: Option<String>,
     /// Owners that the ledger says were given ranges.
     pub known: Vec<Known>,
     /// A change that a crash left unfinished.

@@ -27,6 +27,7 @@ mod taken;
 mod target;
 #[cfg(test)]
 mod tests;
+mod undo;
 #[cfg(test)]
 mod untrusted_tests;
 mod view;
@@ -46,6 +47,7 @@ pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
 pub use space::{Mark, Space, Use, space};
 pub use stale::{Gone, stale, unknown_owners};
 pub use taken::taken;
+pub use undo::{UNDO, undo};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
 use std::collections::BTreeSet;
@@ -223,6 +225,9 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     }
     for kept in directory_meetings(snapshot, plan) {
         warn("meets-directory-range", kept);
+    }
+    if let Some(why) = &snapshot.ledger_damaged {
+        warn("ledger-damaged", format!("{why}; what was released is known from lines with ! alone"));
     }
     if !plan.changed() {
         return warnings;
