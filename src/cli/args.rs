@@ -209,6 +209,12 @@ pub(super) struct List {
     /// Print lines in subuid's syntax
     #[arg(long)]
     pub(super) subid: bool,
+    /// Draw the ID space: owners, holes, what is kept, released or held twice
+    #[arg(long, conflicts_with_all = ["users", "subid"])]
+    pub(super) map: bool,
+    /// Write the same picture as SVG
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "subid"])]
+    pub(super) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -2,13 +2,13 @@
 
 use super::args::{Global, List as Args};
 use super::facts::Context;
-use super::output::{Output, print};
+use super::output::{Output, print, width};
 use super::select::bytes;
 use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::planner::{self, Owned, Owner};
-use crate::range::Kind;
-use crate::report::{FILES, NSS, error_text, list_json, list_text, subid_lines};
+use crate::range::{Kind, PerKind};
+use crate::report::{FILES, NSS, error_text, list_json, list_text, map_svg, map_text, subid_lines};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.subid && output.json {
@@ -16,7 +16,16 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .why("each is a form of its own for the same ranges")
             .fix("leave one of them out"));
     }
+    let drawn = args.map || args.svg.is_some();
+    if drawn && output.json {
+        return Err(Error::new(Code::Usage, "a picture has no JSON form")
+            .why("--map and --svg draw for people")
+            .fix("leave --json out; list --json has the ranges"));
+    }
     let mut context = Context::load(global)?;
+    if drawn {
+        return draw(&context, args, output);
+    }
     let directory = context.directory();
     let (owned, source) = match &directory {
         Some(place) if !args.users.is_empty() => (given(&mut context, args, place, output)?, NSS),
@@ -87,6 +96,19 @@ fn given(context: &mut Context, args: &Args, place: &str, output: Output) -> Res
         }
     }
     Ok(owned)
+}
+
+/// The ID space, on the terminal and into a file.
+fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
+    super::state::note_unfinished(&context.snapshot, output);
+    let spaces = PerKind::from_fn(|kind| planner::space(&context.snapshot, &context.policy, kind));
+    if let Some(path) = &args.svg {
+        super::write_named(path, map_svg(&spaces).as_bytes())?;
+    }
+    if args.map {
+        output.text(&map_text(&spaces, width(), output.style))?;
+    }
+    Ok(0)
 }
 
 /// How lines spell this owner: an account's spellings, or what stands in the files as typed.

@@ -1,6 +1,7 @@
 //! What a command prints and how it ends: text or one JSON document, and the exit code.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use serde_json::Value;
 
@@ -66,6 +67,11 @@ impl Output {
             let _ = self.document(|| error_json(error));
         }
     }
+}
+
+/// How wide lines for people may be: the terminal's columns, 80 where there is none.
+pub(super) fn width() -> usize {
+    crate::sys::size(std::io::stdout().as_fd()).ok().map_or(80, |size| usize::from(size.ws_col)).max(40)
 }
 
 /// A document as text that a terminal may be shown.

@@ -23,18 +23,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "meets-freeipa-range",
-        group: Group::Allocators,
-        severity: Status::Warning,
-        title: "a range lies where FreeIPA gives subordinate IDs",
-        explain: "A FreeIPA server hands out ranges of 65536 from 2147483648 on (its design page \
-                  'subordinate-ids'), the same on every client and beside the files: the server does not see what \
-                  stands in them. A host is a client where /etc/ipa/default.conf exists.",
-        consequence: "the server may give the same IDs to somebody else",
-        audit: Some(|survey| meets(survey, &[Allocator::FreeIpa])),
-        ..BASE
-    },
-    Entry {
         id: "meets-systemd-range",
         group: Group::Allocators,
         severity: Status::Warning,
@@ -99,18 +87,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "auto-range-high",
-        group: Group::Allocators,
-        severity: Status::Info,
-        title: "podman's pool for --userns=auto lies above 2^31",
-        explain: "Root's podman takes the IDs of each --userns=auto container from the lines of the name containers, \
-                  which podman's own manual puts at 2147483647:2147483648. The kernel has no trouble with such IDs; \
-                  software that takes them for negative numbers has.",
-        consequence: "some programs in those containers may fail",
-        audit: Some(auto),
-        ..BASE
-    },
-    Entry {
         id: "site-unread",
         group: Group::Allocators,
         severity: Status::Warning,
@@ -120,6 +96,34 @@ pub(super) static ENTRIES: &[Entry] = &[
                   a range that looks free may be theirs.",
         consequence: "ranges were not compared with what that program gives out",
         audit: Some(unread),
+        ..BASE
+    },
+];
+
+/// What makes a range above 2^31 what it is, before that is said of it in general.
+pub(super) static HIGH: &[Entry] = &[
+    Entry {
+        id: "meets-freeipa-range",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a range lies where FreeIPA gives subordinate IDs",
+        explain: "A FreeIPA server hands out ranges of 65536 from 2147483648 on (its design page \
+                  'subordinate-ids'), the same on every client and beside the files: the server does not see what \
+                  stands in them. A host is a client where /etc/ipa/default.conf exists.",
+        consequence: "the server may give the same IDs to somebody else",
+        audit: Some(|survey| meets(survey, &[Allocator::FreeIpa])),
+        ..BASE
+    },
+    Entry {
+        id: "auto-range-high",
+        group: Group::Ranges,
+        severity: Status::Info,
+        title: "podman's pool for --userns=auto lies above 2^31",
+        explain: "Root's podman takes the IDs of each --userns=auto container from the lines of the name containers, \
+                  which podman's own manual puts at 2147483647:2147483648. The kernel has no trouble with such IDs; \
+                  software that takes them for negative numbers has.",
+        consequence: "some programs in those containers may fail",
+        audit: Some(auto),
         ..BASE
     },
 ];
@@ -148,16 +152,18 @@ fn meets(survey: &Survey<'_>, by: &[Allocator]) -> Vec<Seen> {
             site.name,
             site.place
         );
-        Some(survey.of_claim(kind, claim, message, elsewhere(survey, claim, site)))
+        Some(survey.of_claim(kind, claim, message, elsewhere(claim, site)))
     };
     lines(survey).filter_map(meeting).collect()
 }
 
-/// A user of homed must be in systemd's range.
+/// A user of homed must be in systemd's range; and where the policy reserves it, a line there is a fault by
+/// that rule.
 fn exempt(survey: &Survey<'_>, claim: &Claim<'_>, site: &SiteRange) -> bool {
     let homed = |need: &&SiteOwner| need.by == Allocator::Homed;
-    site.by == Allocator::SystemdContainers
-        && survey.snapshot.site.owners.iter().filter(homed).any(|n| theirs(survey, n, claim))
+    let reserved = || survey.policy.reserve.iter().any(|reserve| reserve.range.overlaps(claim.range));
+    let of_homed = || survey.snapshot.site.owners.iter().filter(homed).any(|n| theirs(survey, n, claim));
+    site.by == Allocator::SystemdContainers && (reserved() || of_homed())
 }
 
 /// Whether a line is the one that a program looks for, by name or by uid.
@@ -170,23 +176,20 @@ fn theirs(survey: &Survey<'_>, need: &SiteOwner, claim: &Claim<'_>) -> bool {
             .is_some_and(|of_line| survey.snapshot.accounts.by_owner(&need.owner).map(uid) == Some(of_line))
 }
 
-/// How the owner gets another range. New ranges keep away from accounts' IDs by themselves, and from other
-/// programs' where the policy says so.
-fn elsewhere(survey: &Survey<'_>, claim: &Claim<'_>, site: &SiteRange) -> String {
+/// How the owner gets another range. apply keeps a range that only other programs may give out, so it has
+/// to be released first; systemd's share is in the way of new ranges only where the policy says so.
+fn elsewhere(claim: &Claim<'_>, site: &SiteRange) -> String {
     let Some(name) = shell_word(claim.owner) else {
-        return format!("give line {} another range", claim.line);
+        return format!("give the owner of line {} another range", claim.line);
     };
-    let reserved = survey.policy.reserve.iter().any(|reserve| reserve.range.covers(site.range));
-    let replace = format!("sudo subidctl apply --replace {name}");
-    if site.by.of_accounts() || reserved {
-        return replace;
+    if site.by == Allocator::SystemdContainers {
+        let (first, last) = (site.range.first(), site.range.last());
+        return format!(
+            "in /etc/subidctl/policy.toml: reserve = [{{ name = \"systemd\", first = {first}, last = {last} }}]\n\
+             sudo subidctl apply --replace {name}"
+        );
     }
-    format!(
-        "in /etc/subidctl/policy.toml: reserve = [{{ name = \"{}\", first = {}, last = {} }}]\n{replace}",
-        site.by.name(),
-        site.range.first(),
-        site.range.last()
-    )
+    format!("sudo subidctl release --range {} {name}\nsudo subidctl apply {name}", claim.range)
 }
 
 fn homed(survey: &Survey<'_>) -> Vec<Seen> {
@@ -204,19 +207,25 @@ fn homed(survey: &Survey<'_>) -> Vec<Seen> {
             escape(claim.owner),
             user.place
         );
-        Some(survey.of_claim(kind, claim, message, within(survey, claim.owner, mapped, claim.range.count())))
+        let fix = within(survey, &[claim], claim.owner, mapped, claim.range.count());
+        Some(survey.of_claim(kind, claim, message, fix))
     };
     lines(survey).filter_map(outside).collect()
 }
 
-/// The command that gives an owner so many IDs, free in both files, from a multiple of 65536 on.
-fn within(survey: &Survey<'_>, owner: &[u8], window: Range, count: Count) -> String {
+/// The commands that give an owner so many IDs instead of those: free in both files, from a multiple of 65536
+/// on.
+fn within(survey: &Survey<'_>, old: &[&Claim<'_>], owner: &[u8], window: Range, count: Count) -> String {
     let taken: RangeSet =
         Kind::BOTH.into_iter().flat_map(|kind| &survey.claims[kind]).map(|claim| claim.range).collect();
-    match (taken.first_fit(window, count, 65536), shell_word(owner)) {
-        (Some(range), Some(name)) => format!("sudo subidctl apply --replace --range {range} {name}"),
-        _ => format!("give it {} IDs within {window}", thousands(count.get())),
-    }
+    let (Some(range), Some(name)) = (taken.first_fit(window, count, 65536), shell_word(owner)) else {
+        return format!("give {} {} IDs within {window}", escape(owner), thousands(count.get()));
+    };
+    let mut lines: Vec<String> =
+        old.iter().map(|claim| format!("sudo subidctl release --range {} {name}", claim.range)).collect();
+    lines.dedup();
+    lines.push(format!("sudo subidctl apply --range {range} {name}"));
+    lines.join("\n")
 }
 
 /// The live lines of an owner that another program needs, sorted by their place in the file.
@@ -270,8 +279,10 @@ fn kubelet(survey: &Survey<'_>) -> Vec<Seen> {
 
 fn kubelet_lines(survey: &Survey<'_>, need: &SiteOwner) -> Vec<Seen> {
     let window = Range::between(65536, CEILING.saturating_sub(1));
+    let mut old: Vec<&Claim<'_>> = Kind::BOTH.into_iter().flat_map(|kind| own(survey, kind, need)).collect();
+    old.sort_by_key(|claim| claim.range);
     let fix = || match (window, Count::new(need.ids)) {
-        (Some(window), Some(count)) => within(survey, &need.owner, window, count),
+        (Some(window), Some(count)) => within(survey, &old, &need.owner, window, count),
         _ => format!("set maxPods to 32768 or less; {}", need.place),
     };
     let mut found: [Option<Range>; 2] = [None; 2];

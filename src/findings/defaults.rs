@@ -9,19 +9,6 @@ use crate::text::{escape, shell_word, thousands};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
-        id: "deterministic-mixed",
-        group: Group::Defaults,
-        severity: Status::Error,
-        title: "a line stands where login.defs computes somebody else's range",
-        explain: "With SUB_UID_DETERMINISTIC yes (shadow 4.20) useradd gives SUB_UID_MIN + (uid - UID_MIN) x \
-                  SUB_UID_COUNT without a look at the file. A line from before, or from another tool, that is not \
-                  its owner's computed range is given to the account whose turn it is, too; login.defs(5) says \
-                  never to mix both.",
-        consequence: "a later useradd gives its IDs to another account as well",
-        audit: Some(mixed),
-        ..BASE
-    },
-    Entry {
         id: "deterministic-wrap",
         group: Group::Defaults,
         severity: Status::Error,
@@ -81,7 +68,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "pool-above-2-31",
+        id: "pool-too-high",
         group: Group::Defaults,
         severity: Status::Warning,
         title: "useradd's pool of subordinate IDs goes beyond 2^31",
@@ -140,6 +127,21 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
 ];
+
+/// Of lines, before it is said that they differ from the rule.
+pub(super) static COMPUTED: &[Entry] = &[Entry {
+    id: "deterministic-mixed",
+    group: Group::Defaults,
+    severity: Status::Error,
+    title: "a line stands where login.defs computes somebody else's range",
+    explain: "With SUB_UID_DETERMINISTIC yes (shadow 4.20) useradd gives SUB_UID_MIN + (uid - UID_MIN) x \
+                  SUB_UID_COUNT without a look at the file. A line from before, or from another tool, that is not \
+                  its owner's computed range is given to the account whose turn it is, too, and so is a released one; \
+                  login.defs(5) says never to mix both.",
+    consequence: "a later useradd gives its IDs to another account as well",
+    audit: Some(mixed),
+    ..BASE
+}];
 
 /// shadow's own defaults (`lib/find_new_sub_uids.c`, `src/useradd.c`).
 fn default(key: &str) -> u64 {

@@ -217,9 +217,11 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         kernel::ENTRIES,
         peers::ENTRIES,
         ranges::ENTRIES,
+        allocators::HIGH,
         disk::ENTRIES,
         state::ENTRIES,
         allocators::ENTRIES,
+        defaults::COMPUTED,
         defaults::ENTRIES,
     ]
     .into_iter()
@@ -242,5 +244,7 @@ fn is_map(step: Step) -> bool {
     matches!(step, Step::UidMap | Step::GidMap)
 }
 
+#[cfg(test)]
+mod host_tests;
 #[cfg(test)]
 mod tests;

@@ -69,8 +69,7 @@ fn apptainer(survey: &Survey<'_>) -> Vec<Seen> {
             if let Some(other) = before.filter(|other| other.range.overlaps(claim.range))
                 && !survey.same_owner(other.owner, claim.owner)
             {
-                let (theirs, other) = if its { (claim, other) } else { (other, claim) };
-                seen.push(meeting(survey, kind, theirs, other));
+                seen.extend([meeting(survey, kind, claim, other), meeting(survey, kind, other, claim)]);
             }
             if reach.is_none_or(|held| held.range.last() < claim.range.last()) {
                 reach = Some(claim);
@@ -80,21 +79,20 @@ fn apptainer(survey: &Survey<'_>) -> Vec<Seen> {
             }
         }
     }
-    // One that meets several lines is one fault.
-    seen.dedup_by_key(|seen| (seen.file.clone(), seen.line));
+    // Of a line that meets several the first is enough.
+    let mut said = std::collections::HashSet::new();
+    seen.retain(|seen| said.insert((seen.file.clone(), seen.line)));
     seen
 }
 
-fn meeting(survey: &Survey<'_>, kind: Kind, theirs: &Claim<'_>, other: &Claim<'_>) -> Seen {
-    let common = theirs.range.intersection(other.range).unwrap_or(theirs.range);
-    let (owner, name) = (escape(theirs.owner), escape(other.owner));
-    let message = format!(
-        "{common} of uid {owner} are also {name}'s ({} line {})",
-        super::survey::path(kind),
-        other.line
-    );
-    let fix = format!("sudo subidctl apply --replace +{owner}");
-    survey.of_claim(kind, theirs, message, fix)
+/// Says of one of two lines that it meets the other. Apptainer's goes, whichever it is.
+fn meeting(survey: &Survey<'_>, kind: Kind, claim: &Claim<'_>, other: &Claim<'_>) -> Seen {
+    let common = claim.range.intersection(other.range).unwrap_or(claim.range);
+    let (owner, name) = (escape(claim.owner), escape(other.owner));
+    let message =
+        format!("{common} of {owner} are also {name}'s ({} line {})", super::survey::path(kind), other.line);
+    let theirs = if by_apptainer(claim) { owner } else { name };
+    survey.of_claim(kind, claim, message, format!("sudo subidctl apply --replace +{theirs}"))
 }
 
 fn one_too_many(survey: &Survey<'_>) -> Vec<Seen> {
@@ -110,8 +108,11 @@ fn one_too_many(survey: &Survey<'_>) -> Vec<Seen> {
             let last = claim.range.last();
             let account = survey.account(claim.owner).map(|account| account.name.as_bytes());
             let fix = match account.and_then(shell_word).filter(|name| name.as_bytes() == claim.owner) {
-                Some(name) => format!("sudo usermod {flag} {last}-{last} {name}"),
-                None => format!("write 65536 for 65537 in line {}", claim.line),
+                // Below a root that command would change the host's own file.
+                Some(name) if survey.snapshot.host.running => {
+                    format!("sudo usermod {flag} {last}-{last} {name}")
+                }
+                _ => format!("write 65536 for 65537 in line {}", claim.line),
             };
             let range = Range::between(claim.range.first(), last.saturating_sub(1)).unwrap_or(claim.range);
             let message = format!("{} of {} is {range} and one ID more", claim.range, escape(claim.owner));

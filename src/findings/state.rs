@@ -42,7 +42,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "shadow takes over a lock whose pid is dead, and no other: an empty one (a crash between making \
                   and filling it), one with a newline or without a pid (made by a script), and one whose pid \
                   another process has by now block every useradd, usermod and userdel on this host, each with \
-                  exit 16 or 'cannot lock /etc/subuid' (lib/commonio.c, do_lock_file).",
+                  'cannot lock /etc/subuid; try again later' (lib/commonio.c, do_lock_file).",
         consequence: "useradd, usermod and userdel fail until it is removed",
         audit: Some(|survey| leftovers(survey, Remnant::BlockingLock)),
         ..BASE
@@ -111,20 +111,12 @@ pub(super) static ENTRIES: &[Entry] = &[
 fn unfinished(survey: &Survey<'_>) -> Vec<Seen> {
     let seen = survey.snapshot.unfinished.as_ref().map(|change| Seen {
         file: Some(JOURNAL.to_owned()),
-        message: format!("{} is unfinished ({})", change.name(), change.outcome),
+        message: format!("{} is unfinished; what recovery makes of it: {}", change.name(), change.outcome),
         evidence: format!("{} is there", survey.full(JOURNAL)),
-        fix: recover(survey),
+        fix: "sudo subidctl recover".to_owned(),
         ..Seen::default()
     });
     seen.into_iter().collect()
-}
-
-fn recover(survey: &Survey<'_>) -> String {
-    if survey.snapshot.host.running {
-        "sudo subidctl recover".to_owned()
-    } else {
-        format!("sudo subidctl --root {} recover", survey.word(""))
-    }
 }
 
 fn leftovers(survey: &Survey<'_>, remnant: Remnant) -> Vec<Seen> {

@@ -76,6 +76,20 @@ impl<'a> Survey<'a> {
         shell_word(self.full(path).as_bytes()).unwrap_or_else(|| path.to_owned())
     }
 
+    /// Commands of subidctl's, for the tree that is looked at: what is wrong there must not be mended here.
+    fn there(&self, fix: String) -> String {
+        if self.snapshot.host.running || !fix.contains("subidctl ") {
+            return fix;
+        }
+        let there = format!("subidctl -R {} ", self.word(""));
+        let line = |line: &str| match line.strip_prefix("subidctl ") {
+            _ if line.contains(&there) => line.to_owned(),
+            Some(rest) => there.clone() + rest,
+            None => line.replace("sudo subidctl ", &format!("sudo {there}")),
+        };
+        fix.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// What was seen of a claim's line.
     pub(super) fn of_claim(&self, kind: Kind, claim: &Claim<'_>, message: String, fix: String) -> Seen {
         Seen {
@@ -102,7 +116,8 @@ pub fn audit(survey: &Survey<'_>) -> Audit {
     for entry in catalogue() {
         let mut here = HashSet::new();
         let found = entry.audit.map(|look| look(survey)).unwrap_or_default();
-        for finding in found.into_iter().map(|seen| entry.finding(seen)) {
+        for mut finding in found.into_iter().map(|seen| entry.finding(seen)) {
+            finding.fix = survey.there(finding.fix);
             if let Some(line) = finding.line {
                 let place = (finding.group, finding.file.clone(), line);
                 if seen.contains(&place) {

@@ -314,10 +314,14 @@ mod tests {
         };
         before.accounts.add_user(lena);
         before.accounts.lookups.asked.insert((Kind::Uid, 7));
+        let range = crate::range::Range::single(100_000);
+        before.released =
+            vec![crate::snapshot::Released { kind: Kind::Uid, owner: b"a".to_vec(), uid: None, range }];
         std::fs::write(tree.path().join("etc/passwd"), "b:x:2:2:::\n").unwrap();
         let after = reread(&root, &before).unwrap();
         assert!(after.accounts.by_name(b"lena").is_some() && after.accounts.by_name(b"b").is_some());
         assert!(after.accounts.by_name(b"a").is_none());
         assert_eq!(after.accounts.lookups.asked.len(), 1);
+        assert_eq!(after.released, before.released);
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
+use super::namespaces;
 use crate::range::{Kind, PerKind, Range, RangeSet};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Accounts, LiveExtent, Snapshot};
 
 /// A process, and what it uses of the IDs that were asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,23 +34,41 @@ pub struct Usage {
 /// Bytes of a command line that are shown.
 const SHOWN: usize = 60;
 
-/// Looks at every process that `/proc` shows, and at the namespaces of the snapshot. IDs that are an account's
+/// How often it is looked again while a process that was seen is about to end, and after which pause.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// Looks at every process that `/proc` shows, and at the namespaces that they are in. IDs that are an account's
 /// or a group's own do not count: their processes use the account, whatever line holds its ID. Below a root
 /// nothing runs.
 pub fn usage(snapshot: &Snapshot, ranges: &PerKind<RangeSet>) -> Usage {
     if !snapshot.host.running {
         return Usage::default();
     }
-    scan(Path::new("/proc"), snapshot, ranges)
+    let look = || scan(Path::new("/proc"), &namespaces::live().extents, &snapshot.accounts, ranges);
+    for _ in 1..LOOKS {
+        let (usage, ending) = look();
+        if !ending {
+            return usage;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    look().0
 }
 
-fn scan(proc: &Path, snapshot: &Snapshot, ranges: &PerKind<RangeSet>) -> Usage {
+/// What is seen, and whether a process that stands for its namespace has ended: another one may be in it.
+fn scan(
+    proc: &Path,
+    extents: &[LiveExtent],
+    accounts: &Accounts,
+    ranges: &PerKind<RangeSet>,
+) -> (Usage, bool) {
     let watched: PerKind<RangeSet> = PerKind::from_fn(|kind| {
-        let own: RangeSet = snapshot.accounts.ids(kind).map(Range::single).collect();
+        let own: RangeSet = accounts.ids(kind).map(Range::single).collect();
         ranges[kind].iter().flat_map(|range| own.gaps(range).collect::<Vec<_>>()).collect()
     });
     let mut found: BTreeMap<i32, (Vec<(Kind, Range)>, bool)> = BTreeMap::new();
-    for extent in &snapshot.namespaces.extents {
+    for extent in extents {
         if let Some(met) = watched[extent.kind].first_overlap(extent.range) {
             let entry = found.entry(extent.pid).or_default();
             entry.0.push((extent.kind, met));
@@ -59,12 +79,13 @@ fn scan(proc: &Path, snapshot: &Snapshot, ranges: &PerKind<RangeSet>) -> Usage {
     for entry in std::fs::read_dir(proc).into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         match std::fs::read(entry.path().join("status")) {
-            Ok(status) => {
+            Ok(status) if !ended(&status) => {
                 let ids = ids(&status, &watched);
                 if !ids.is_empty() {
                     found.entry(pid).or_default().0.extend(ids);
                 }
             }
+            Ok(_) => {}
             // A process that has ended uses nothing.
             Err(e) if e.kind() == ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH) => {}
             Err(_) => hidden += 1,
@@ -75,7 +96,17 @@ fn scan(proc: &Path, snapshot: &Snapshot, ranges: &PerKind<RangeSet>) -> Usage {
         ids.dedup();
         User { pid, command: command(&proc.join(pid.to_string())), ids, maps }
     });
-    Usage { users: users.collect(), hidden }
+    let usage = Usage { users: users.collect(), hidden };
+    let gone =
+        |pid: i32| std::fs::read(proc.join(format!("{pid}/status"))).map_or(true, |status| ended(&status));
+    let ending = usage.users.iter().any(|user| user.maps && gone(user.pid));
+    (usage, ending)
+}
+
+/// Whether only the exit code is left of a process (proc(5), `State`).
+fn ended(status: &[u8]) -> bool {
+    let state = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"State:"));
+    state.is_some_and(|state| matches!(state.trim_ascii_start().first(), Some(b'Z' | b'X')))
 }
 
 /// Those of a process's IDs that are watched: real, effective, saved and file system, and its groups (proc(5)).
@@ -117,7 +148,7 @@ fn command(folder: &Path) -> String {
 mod tests {
     use super::*;
     use crate::range::{Gid, Login, Uid};
-    use crate::snapshot::{Account, Accounts, LiveExtent, Source};
+    use crate::snapshot::{Account, Source};
 
     fn proc(processes: &[(&str, &str, &str)]) -> tempfile::TempDir {
         let proc = tempfile::tempdir().unwrap();
@@ -145,7 +176,8 @@ mod tests {
 
     fn seen(proc: &tempfile::TempDir, snapshot: &Snapshot) -> Vec<String> {
         let range = || Range::between(100, 199).into_iter().collect();
-        let usage = scan(proc.path(), snapshot, &PerKind { uid: range(), gid: range() });
+        let ranges = PerKind { uid: range(), gid: range() };
+        let (usage, ending) = scan(proc.path(), &snapshot.namespaces.extents, &snapshot.accounts, &ranges);
         let row = |u: &User| {
             let ids: Vec<String> =
                 u.ids.iter().map(|(kind, range)| format!("{} {range}", kind.name())).collect();
@@ -155,6 +187,7 @@ mod tests {
             .users
             .iter()
             .map(row)
+            .chain(ending.then(|| "ending".to_owned()))
             .chain((usage.hidden > 0).then(|| format!("{} hidden", usage.hidden)))
             .collect()
     }
@@ -193,6 +226,18 @@ mod tests {
         snapshot.namespaces.extents =
             vec![extent((150, 150), 7), extent((190, 500), 8), extent((200, 300), 9)];
         assert_eq!(seen(&proc, &snapshot), ["8 pause uid 120-120,uid 190-199 maps"]);
+    }
+
+    #[test]
+    fn what_has_ended_uses_nothing_but_its_namespace_is_looked_at_again() {
+        let proc = proc(&[("7", "State:\tZ (zombie)\nUid:\t120 120 120 120\n", "")]);
+        let mut snapshot = snapshot();
+        assert_eq!(seen(&proc, &snapshot), [""; 0]);
+        let range = Range::between(190, 500).unwrap();
+        for pid in [7, 8] {
+            snapshot.namespaces.extents = vec![LiveExtent { kind: Kind::Uid, range, pid }];
+            assert_eq!(seen(&proc, &snapshot).last().unwrap(), "ending");
+        }
     }
 
     #[test]

@@ -42,13 +42,11 @@ pub(super) fn reclaim(
                 );
                 return Err((None, error.why(why).fix("leave --reclaim out: then another range is given")));
             }
-            case.assign(
-                kind,
-                claim.owner.to_vec(),
-                claim.range,
-                Action::Reclaim,
-                "taken back by the same account",
-            );
+            let reason = match doubt(allocator.snapshot, case, kind, claim) {
+                None => "taken back by the same account",
+                Some(_) => "taken back, as asked; nothing shows that it was this account's",
+            };
+            case.assign(kind, claim.owner.to_vec(), claim.range, Action::Reclaim, reason);
         }
     }
     let has_any = Kind::BOTH.into_iter().any(|kind| !case.held[kind].is_empty());

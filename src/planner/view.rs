@@ -97,7 +97,14 @@ pub fn who(snapshot: &Snapshot, policy: &Policy, id: u32) -> Result<Vec<WhoAnswe
     let mut answers = Vec::new();
     for kind in Kind::BOTH {
         for (range, witness) in witnesses(snapshot, policy, kind).filter(|(range, _)| range.contains(id)) {
-            answers.push(answer(snapshot, policy, kind, id, range, witness));
+            let answer = answer(snapshot, policy, kind, id, range, witness);
+            // The ledger remembers what a line says; it is worth a word where the line was lost.
+            let said = |a: &WhoAnswer| {
+                (a.kind, a.what, &a.owner, a.range) == (kind, "released", &answer.owner, range)
+            };
+            if !(matches!(witness, Witness::Ledger(_)) && answers.iter().any(said)) {
+                answers.push(answer);
+            }
         }
         for window in rules.windows.iter().filter(|w| w.span().is_some_and(|span| span.contains(id))) {
             let index = id.checked_sub(window.start).map(|n| u64::from(n) / window.count.get());

@@ -10,7 +10,7 @@ const START: &str = "set -e; chmod 600 /etc/sssd/sssd.conf; rm -rf /var/lib/ldap
 
 fn directory(tree: &std::path::Path) -> Sandbox {
     let sandbox = Sandbox::new()
-        .system(tree)
+        .system(Some(tree))
         .user("bob", 1002)
         .file("/etc/nsswitch.conf", super::SWITCH)
         .file("/tmp/slapd.conf", include_str!("slapd.conf"))
