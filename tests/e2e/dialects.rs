@@ -27,7 +27,7 @@ struct Tally {
 
 /// A release's own system, with the accounts of the test, and the row of the table for its shadow.
 fn system(tree: Option<&Path>) -> (Sandbox, Dialect) {
-    let sandbox = Sandbox::new().release(tree).user("um", 5000).user("al", 1001).start();
+    let sandbox = Sandbox::new().system(tree).user("um", 5000).user("al", 1001).start();
     sandbox.run("echo twin:x:5000:5000::/home/um:/bin/sh >>/etc/passwd && groupmod -g 7001 al").ok();
     let version = sandbox.run("dpkg-query -W -f '${Version}' uidmap").ok().stdout;
     let row = row(&version).unwrap_or_else(|| panic!("shadow {version} has no row in the table of dialects"));

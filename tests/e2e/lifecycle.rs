@@ -9,7 +9,7 @@ use crate::harness::{Sandbox, needs, tree};
 const FILE: &str = "alice:100000:65536\nbob:165536:65536\n1002:300000:65536\n";
 
 fn alice_and_bob(tree: Option<&Path>) -> Sandbox {
-    Sandbox::new().release(tree).user("alice", 1001).user("bob", 1002).subids(FILE).start()
+    Sandbox::new().system(tree).user("alice", 1001).user("bob", 1002).subids(FILE).start()
 }
 
 /// The `list --json` entries of an owner as the file spells it: uid and start.
@@ -24,7 +24,7 @@ fn listed(sandbox: &Sandbox, owner: &str) -> Vec<(Option<u64>, u64)> {
 fn a_released_range_goes_to_nobody_also_when_the_state_is_lost() {
     needs!("unshare", "nsenter", "useradd", "podman");
     for tree in [None, Some(tree!("mid")), Some(tree!("new"))] {
-        let sandbox = Sandbox::new().release(tree.as_deref());
+        let sandbox = Sandbox::new().system(tree.as_deref());
         let sandbox = sandbox.user("alice", 1001).user("bob", 1002).subids("bob:300000:65536\n").start();
         sandbox.run("subidctl apply --yes alice").ok();
         assert_eq!(sandbox.id_text()[0], "bob:300000:65536\nalice:100000:65536\n");

@@ -6,7 +6,7 @@ use crate::harness::{Output, Sandbox, needs, tree};
 
 /// alice and bob, with these lines.
 fn system(tree: Option<&Path>, file: &str) -> Sandbox {
-    Sandbox::new().release(tree).user("alice", 1001).user("bob", 1002).subids(file).start()
+    Sandbox::new().system(tree).user("alice", 1001).user("bob", 1002).subids(file).start()
 }
 
 /// The ids of the findings that `audit` has, once each, with the lines of /etc/subuid that they name.
@@ -50,7 +50,7 @@ fn usermod_v_takes_another_users_range_in_every_release() {
 fn usermod_s_gives_65537_ids_and_deterministic_useradd_the_last_of_them_again() {
     needs!("unshare", "nsenter");
     let tree = tree!("new");
-    let sandbox = Sandbox::new().system(&tree).user("alice", 1000).start();
+    let sandbox = Sandbox::new().system(Some(&tree)).user("alice", 1000).start();
     sandbox.run("usermod -S alice").ok();
     assert_eq!(sandbox.id_text(), ["alice:100000:65537\n"; 2]);
     names(&sandbox, 0, &[("usermod-one-too-many", 1)]);
@@ -62,7 +62,7 @@ fn usermod_s_gives_65537_ids_and_deterministic_useradd_the_last_of_them_again() 
     sandbox.run("subidctl who 165536").ok().says("alice").says("carol");
 
     // A range by the formula on top of what the linear search gave: three owners share IDs.
-    let sandbox = Sandbox::new().system(&tree).user("alice", 1000).user("bob", 1001).start();
+    let sandbox = Sandbox::new().system(Some(&tree)).user("alice", 1000).user("bob", 1001).start();
     sandbox.run("usermod -S bob").ok();
     sandbox.run("printf 'SUB_%s_DETERMINISTIC yes\n' UID GID >>/etc/login.defs").ok();
     sandbox.run("usermod -S alice && useradd -u 1002 carol && usermod -S bob").ok();

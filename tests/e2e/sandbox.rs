@@ -93,7 +93,7 @@ fn a_trace_shows_what_was_opened_for_writing() {
 fn tools_of_another_release_work_in_its_sandbox() {
     needs!("unshare", "nsenter");
     for tree in [tree!("mid"), tree!("new")] {
-        let sandbox = Sandbox::new().system(&tree).user("alice", 1001).start();
+        let sandbox = Sandbox::new().system(Some(&tree)).user("alice", 1001).start();
         sandbox.run("useradd --create-home erin && getsubids erin").ok().says("0: erin 100000 65536\n");
         sandbox.run("test ! -e /mnt/root && subidctl list").ok().says("erin");
         // In a chroot the kernel refuses a user namespace.

@@ -73,13 +73,8 @@ impl Builder {
         self
     }
 
-    /// Another release's tree in the host's place, with its own tools and libraries.
-    pub(crate) fn system(self, path: &Path) -> Self {
-        self.release(Some(path))
-    }
-
-    /// The same for a test that goes through releases; `None` is the host's.
-    pub(crate) fn release(mut self, tree: Option<&Path>) -> Self {
+    /// Another release's tree in the host's place, with its own tools and libraries; `None` is the host.
+    pub(crate) fn system(mut self, tree: Option<&Path>) -> Self {
         self.system = tree.map(Path::to_owned);
         self
     }
