@@ -1,6 +1,6 @@
 //! What subidctl remembers, for the commands: the ledger, an unfinished change, and who is at the keyboard.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::args::Global;
@@ -10,7 +10,7 @@ use crate::commit::{self, Options, Recovered};
 use crate::error::{Code, Error, Result};
 use crate::idfile::Document;
 use crate::planner::{Action, Assignment, Planned};
-use crate::range::{PerKind, Uid};
+use crate::range::{Kind, PerKind, Uid};
 use crate::snapshot::{Snapshot, Source};
 use crate::state::{KnownOwner, LedgerNote};
 use crate::text::escape;
@@ -74,13 +74,15 @@ pub(super) fn ledger_notes(
     files: &PerKind<Planned>,
 ) -> Vec<LedgerNote> {
     let mut notes = Vec::new();
+    // Of several with one owner the first counts.
+    let uids: HashMap<(Kind, &[u8]), Option<Uid>> =
+        assignments.iter().rev().map(|a| ((a.kind, &a.owner[..]), a.uid)).collect();
     for (kind, planned) in files.iter() {
         for line in planned.edits.iter().filter_map(|edit| edit.new.clone()) {
             let line = Document::new(line);
             for claim in line.claims().filter(|claim| claim.released) {
-                let given = assignments.iter().find(|a| a.kind == kind && a.owner == claim.owner);
-                let uid =
-                    given.and_then(|a| a.uid).or_else(|| Some(snapshot.accounts.by_owner(claim.owner)?.uid));
+                let given = uids.get(&(kind, claim.owner)).copied().flatten();
+                let uid = given.or_else(|| Some(snapshot.accounts.by_owner(claim.owner)?.uid));
                 notes.push(LedgerNote::Released {
                     kind,
                     owner: claim.owner.to_vec(),

@@ -24,6 +24,7 @@ mod readme;
 mod refusals;
 mod release;
 mod sandbox;
+mod scale;
 mod users;
 mod verify;
 mod world;
