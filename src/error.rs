@@ -25,6 +25,10 @@ pub enum Code {
     UnknownUser,
     /// The directory did not answer, so nobody knows whether the account exists.
     LookupFailed,
+    /// The history has no such change, or more than one.
+    UnknownTransaction,
+    /// The ledger or the history is not as it was written.
+    StateDamaged,
     /// The policy has no rule for this user.
     NoRule,
     /// A group without members.
@@ -91,6 +95,8 @@ impl Code {
             | Self::NeedsYes => 2,
             Self::UnknownUser
             | Self::LookupFailed
+            | Self::UnknownTransaction
+            | Self::StateDamaged
             | Self::NoRule
             | Self::EmptyGroup
             | Self::NotRoot
@@ -125,6 +131,8 @@ impl Code {
             Self::NeedsYes => "needs-yes",
             Self::UnknownUser => "unknown-user",
             Self::LookupFailed => "lookup-failed",
+            Self::StateDamaged => "state-damaged",
+            Self::UnknownTransaction => "unknown-transaction",
             Self::NoRule => "no-rule",
             Self::EmptyGroup => "empty-group",
             Self::NotRoot => "not-root",

@@ -41,10 +41,14 @@ pub struct Snapshot {
     pub disk: Disk,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
+    /// Where the ledger is and what is wrong with it, escaped, where it says nothing for that reason.
+    pub ledger_damaged: Option<String>,
     /// Owners that the ledger says were given ranges.
     pub known: Vec<Known>,
     /// A change that a crash left unfinished.
     pub unfinished: Option<Unfinished>,
+    /// Programs installed here that find a range by its owner's name alone.
+    pub name_readers: Vec<String>,
 }
 
 /// The machine or tree.

@@ -77,8 +77,15 @@ pub(super) enum Command {
     Explain(Explain),
     /// Tell the whole story on made-up users, in a world of its own
     Demo,
+    /// Say who changed what, and when
+    History(History),
+    /// Put a change back: what it gave is released, what it released comes back
+    Undo(Undo),
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
+    /// The files that other systems need
+    #[command(subcommand)]
+    Template(Template),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -280,6 +287,50 @@ pub(super) struct Verify {
     /// End the container after this time [default: 30 for the checks, none for CMD]
     #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct History {
+    /// Only changes that concern these users; or a change to show in detail
+    #[arg(value_name = "USER|ID")]
+    pub(super) what: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Undo {
+    /// A change of the history, or enough of its beginning or of its last part; without it the last one that
+    /// is in force
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+    /// Take ranges away although processes use them
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum Template {
+    /// Say which there are, and which values each takes
+    List,
+    /// Print one as it is
+    Show { name: String },
+    /// Print one with its values, or write it to a file
+    Render(Render),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Render {
+    pub(super) name: String,
+    /// A value, for each key that the template takes
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Write it to a file; one that is there is shown as a diff, and replaced only on a yes
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long, requires = "to")]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -34,6 +34,11 @@ pub(super) trait Ask {
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
 
+    /// The transaction that is undone.
+    fn undoes(&self) -> Option<String> {
+        None
+    }
+
     /// A question that only a person can answer, in place of the usual one: `--yes` does not.
     fn personal(&self, _context: &Context, _plan: &Plan) -> Option<String> {
         None
@@ -174,16 +179,25 @@ fn attempt(
     ask: &dyn Ask,
     plan: &Plan,
 ) -> Result<Outcome> {
+    let change = |facts: &Snapshot, plan: &Plan| {
+        let mut change = change(facts, plan, manner.command);
+        change.record.undoes = ask.undoes();
+        change
+    };
     let mut replan = |now: &Snapshot| match ask.again(context, now, plan) {
-        Again::Same(plan) => Replan::Same(change(now, &plan, manner.command)),
+        Again::Same(plan) => Replan::Same(change(now, &plan)),
         Again::Differs => Replan::Differs,
         Again::Refused(error) => Replan::Refused(error),
     };
-    let first = change(&context.snapshot, plan, manner.command);
+    let first = change(&context.snapshot, plan);
     let mut judge = memory::judge(&context.snapshot, &context.policy);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
-    let options = Options { lock_timeout: manner.how.lock_timeout, ..Options::default() };
+    let options = Options {
+        lock_timeout: manner.how.lock_timeout,
+        keep_history: context.policy.history_keep(),
+        ..Options::default()
+    };
     commit::commit(&context.root, &context.snapshot, &first, &mut checks, &options)
 }
 
@@ -224,7 +238,7 @@ pub(super) fn change(snapshot: &Snapshot, plan: &Plan, command: &str) -> Change 
     let mut owners: Vec<String> =
         plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
     owners.dedup();
-    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim() };
+    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim(), undoes: None };
     let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files);
     Change { files, ledger, record }
 }

@@ -67,7 +67,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             None
         }
     };
-    super::state::note_unfinished(&context.snapshot, output);
+    super::state::note_state(&context.snapshot, output);
     let whole = free.as_ref().filter(|_| args.users.is_empty());
     output.text(&list_text(&owned, whole, context.snapshot.accounts.lookups.directory))?;
     output.document(|| list_json(&owned, source, free.as_ref()))?;

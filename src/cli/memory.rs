@@ -33,7 +33,15 @@ pub(super) fn remember_what_can_be(mut snapshot: Snapshot, root: &Root, policy: 
 }
 
 fn released(snapshot: &mut Snapshot, root: &Root) -> Result<()> {
-    if let Some(ledger) = records::ledger(root)? {
+    let ledger = match records::ledger(root) {
+        // The lines of the files hold what was released, and the next commit sets the ledger aside.
+        Err(error) if error.code == Code::StateDamaged => {
+            snapshot.ledger_damaged = Some(format!("{} ({})", error.what, error.why));
+            None
+        }
+        ledger => ledger?,
+    };
+    if let Some(ledger) = ledger {
         snapshot.released = ledger
             .released
             .into_iter()

@@ -8,6 +8,7 @@ mod change;
 mod demo;
 mod explain;
 mod facts;
+mod history;
 mod in_use;
 mod list;
 mod memory;
@@ -22,6 +23,8 @@ mod saved;
 mod select;
 mod setup;
 mod state;
+mod template;
+mod undo;
 mod verify;
 mod who;
 
@@ -77,6 +80,9 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Policy => policy::run(global, output),
         Command::Who(args) => who::run(global, args, output),
         Command::Verify(args) => verify::run(global, args, output),
+        Command::History(args) => history::run(global, args, output),
+        Command::Undo(args) => undo::run(global, args, output),
+        Command::Template(args) => template::run(args, output),
         Command::Recover(args) => recover::run(global, args, output),
         Command::Completions { shell } => {
             if output.json {

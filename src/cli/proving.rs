@@ -151,7 +151,7 @@ pub(super) fn failure(proofs: &[Proof], undo: Option<&str>) -> Option<Error> {
             format!("the change is committed, but a container of {user} does not work on this host"),
         )
         .why(why)
-        .fix(format!("{fix}; the files before the change {transaction} are /etc/subuid- and /etc/subgid-")),
+        .fix(format!("{fix}; or put the change back: sudo subidctl undo {transaction}")),
     })
 }
 

@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     let mut context = Context::load(global).map_err(fail)?;
     let account = account(&mut context, args).map_err(fail)?;
-    super::state::note_unfinished(&context.snapshot, output);
+    super::state::note_state(&context.snapshot, output);
     let proof = prove(&context, &account, args, output.json && with_command).map_err(fail)?;
     if !with_command {
         output.text(&text(&proof))?;

@@ -67,7 +67,7 @@ fn apptainer(survey: &Survey<'_>) -> Vec<Seen> {
             let its = by_apptainer(claim);
             let before = if its { reach } else { own };
             if let Some(other) = before.filter(|other| other.range.overlaps(claim.range))
-                && !survey.same_owner(other.owner, claim.owner)
+                && survey.holder(other.owner) != survey.holder(claim.owner)
             {
                 seen.extend([meeting(survey, kind, claim, other), meeting(survey, kind, other, claim)]);
             }
@@ -134,7 +134,8 @@ fn disabled(survey: &Survey<'_>) -> Vec<Seen> {
         });
         theirs.map(move |claim| {
             let owner = escape(claim.owner);
-            let message = format!("{} of uid {owner} is disabled, and not by subidctl", claim.range);
+            let message =
+                format!("{} of uid {owner} is disabled; the ledger does not know by whom", claim.range);
             let fix = "nothing to do: nobody is granted it".to_owned();
             survey.of_claim(kind, claim, message, fix)
         })

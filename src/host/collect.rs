@@ -38,7 +38,17 @@ pub fn survey(root: &Root) -> Result<Snapshot> {
     if let Some(module) = snapshot.nsswitch.subid_module.as_mut().filter(|_| !root.is_running()) {
         module.found = nsswitch::find_module_below(root, &module.name);
     }
+    snapshot.name_readers = name_readers(root);
     Ok(snapshot)
+}
+
+/// Programs that are installed and find a range by its owner's name alone: lxc-usernsexec takes the first
+/// line with the login name.
+fn name_readers(root: &Root) -> Vec<String> {
+    let there =
+        |folder: &&&str| root.open(&format!("{folder}/lxc-usernsexec"), OFlag::O_PATH, Mode::empty()).is_ok();
+    let found = super::FOLDERS.iter().find(there);
+    found.map(|folder| format!("{folder}/lxc-usernsexec")).into_iter().collect()
 }
 
 /// Adds what is not in files.

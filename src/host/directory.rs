@@ -57,6 +57,33 @@ pub fn probe(snapshot: &mut Snapshot, kind: Kind, range: Range) {
     }
 }
 
+/// Asks who owners of lines are whom the files do not know: one look-up each, and none where no directory is
+/// configured. Accounts that are found are added to the snapshot; owners of whom nobody knows are noted.
+pub fn look_up_owners(snapshot: &mut Snapshot, owners: &[Vec<u8>]) {
+    if !snapshot.host.running || !snapshot.accounts.lookups.directory {
+        return;
+    }
+    let mut failed = 0;
+    for owner in owners {
+        let uid = std::str::from_utf8(owner).ok().and_then(Uid::parse);
+        let answer = match (uid, Login::new(owner)) {
+            _ if failed >= PATIENCE => None,
+            (Some(uid), _) => Some(user_by_uid(snapshot, uid).map(drop)),
+            (None, Some(name)) => Some(user_by_name(snapshot, &name).map(drop)),
+            (None, None) => Some(Ok(())),
+        };
+        if let Some(Err(errno)) = answer {
+            failed += 1;
+            let sentence =
+                format!("{}: {}", crate::text::escape(owner), no_answer(snapshot, Kind::Uid, errno));
+            snapshot.accounts.lookups.unanswered.push(sentence);
+        }
+        if !matches!(answer, Some(Ok(()))) {
+            snapshot.accounts.lookups.owners.insert(owner.clone());
+        }
+    }
+}
+
 /// The account of this name that a directory has, added to the snapshot.
 pub(super) fn user_by_name(snapshot: &mut Snapshot, name: &Login) -> Result<Option<Account>, Errno> {
     let user = ask(snapshot, Kind::Uid, || sys::user_by_name(name.as_bytes()))?;

@@ -26,7 +26,7 @@ mod usage;
 
 pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, look_up, me};
 pub use collect::{reread, snapshot, survey};
-pub use directory::{directory_place, enumerate, probe};
+pub use directory::{directory_place, enumerate, look_up_owners, probe};
 pub use follow::read_following;
 pub use getsubids::directory_ranges;
 pub use helpers::{FOLDERS, Helpers, helpers};

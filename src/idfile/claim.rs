@@ -26,9 +26,7 @@ pub struct Claim<'a> {
 pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + use<'a> {
     let oddity = oddity(line.raw);
     let mut seen: [Option<(&'a [u8], Range)>; READERS.len()] = [None; READERS.len()];
-    // A canonical line is the same to all.
-    let readers = if oddity.is_none() { 1 } else { READERS.len() };
-    for (at, dialect) in READERS.into_iter().take(readers).enumerate() {
+    for (at, dialect) in READERS.into_iter().enumerate() {
         let new = granted(dialect, line.raw).filter(|new| !seen.contains(&Some(*new)));
         if let Some(slot) = seen.get_mut(at) {
             *slot = new;
@@ -46,6 +44,23 @@ pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + 
             released: bare.is_some(),
         }
     })
+}
+
+impl<'a> Claim<'a> {
+    /// The owner whose line was commented out: shadow takes `#bob:100000:65536` for a range of an owner
+    /// `#bob`, so that the IDs stay taken, and nobody is granted them.
+    pub fn commented(&self) -> Option<&'a [u8]> {
+        if self.oddity == Some(Oddity::CommentedRange) {
+            self.owner.trim_ascii().strip_prefix(b"#")
+        } else {
+            None
+        }
+    }
+
+    /// Whether the line grants nobody anything: it is released or commented out.
+    pub fn is_dormant(&self) -> bool {
+        self.released || self.commented().is_some()
+    }
 }
 
 /// Readers of which one grants whatever any other does: the oldest shadow, the first that knows binary
@@ -87,21 +102,4 @@ pub(super) fn of_joined(document: &Document) -> Vec<Claim<'_>> {
         claims.extend(ranges.into_iter().map(claim));
     }
     claims
-}
-
-impl<'a> Claim<'a> {
-    /// The owner whose line was commented out: shadow takes `#bob:100000:65536` for a range of an owner
-    /// `#bob`, so that the IDs stay taken, and nobody is granted them.
-    pub fn commented(&self) -> Option<&'a [u8]> {
-        if self.oddity == Some(Oddity::CommentedRange) {
-            self.owner.trim_ascii().strip_prefix(b"#")
-        } else {
-            None
-        }
-    }
-
-    /// Whether the line grants nobody anything: it is released or commented out.
-    pub fn is_dormant(&self) -> bool {
-        self.released || self.commented().is_some()
-    }
 }

@@ -1,7 +1,7 @@
 //! Why a line is not `owner:decimal:decimal`: one classification for all who judge lines.
 
 use super::dialect::{Dialect, SHADOW_LINE_MAX, Verdict, go_trim};
-use super::number::{c_base_zero, go_atoi};
+use super::number::{c_base_zero, go_atoi, is_negative};
 use crate::range::{Login, Range};
 
 /// What is odd about a line, the gravest first: of a line only the first is said.
@@ -39,10 +39,8 @@ pub enum Oddity {
     Hex,
     /// A number with a leading zero that is another one in octal.
     Octal,
-    /// A number with a plus sign.
-    PlusSign,
-    /// A number with a leading zero that is the same in octal.
-    LeadingZero,
+    /// A sign or a leading zero that makes no difference to any reader.
+    Spelling,
     /// No IDs at all.
     CountZero,
     /// IDs that pass 2^32 − 1.
@@ -53,7 +51,7 @@ pub enum Oddity {
 
 impl Oddity {
     /// All of them, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::Nul,
         Self::Blank,
         Self::Comment,
@@ -70,8 +68,7 @@ impl Oddity {
         Self::InnerBlank,
         Self::Hex,
         Self::Octal,
-        Self::PlusSign,
-        Self::LeadingZero,
+        Self::Spelling,
         Self::CountZero,
         Self::BeyondSpace,
         Self::OddOwner,
@@ -96,8 +93,7 @@ impl Oddity {
             Self::InnerBlank => "line-inner-blank",
             Self::Hex => "line-hex",
             Self::Octal => "line-octal",
-            Self::PlusSign => "line-plus-sign",
-            Self::LeadingZero => "line-leading-zero",
+            Self::Spelling => "line-spelling",
             Self::CountZero => "count-zero",
             Self::BeyondSpace => "beyond-space",
             Self::OddOwner => "line-odd-owner",
@@ -147,28 +143,28 @@ fn number(field: &[u8]) -> Option<Oddity> {
     if field.trim_ascii().len() != field.len() {
         return Some(Oddity::InnerBlank);
     }
-    let (c, go) = (c_base_zero(field, true), go_atoi(field));
-    if c.is_none() && go.is_none() {
+    let (old, new, go) = (c_base_zero(field, false), c_base_zero(field, true), go_atoi(field));
+    if new.is_none() && go.is_none() {
         return Some(Oddity::Unread);
     }
-    if field.starts_with(b"-") {
-        return Some(Oddity::Negative);
+    let digits = field.strip_prefix(b"-").or_else(|| field.strip_prefix(b"+")).unwrap_or(field);
+    let signed = digits.len() < field.len();
+    if new.is_some() && new == old && new == go.and_then(|n| u64::try_from(n).ok()) {
+        return (signed || (digits.len() > 1 && digits.starts_with(b"0"))).then_some(Oddity::Spelling);
     }
-    let digits = field.strip_prefix(b"+").unwrap_or(field);
-    let same = c.is_some() && c == go.and_then(|n| u64::try_from(n).ok());
     match digits {
+        _ if is_negative(field) => Some(Oddity::Negative),
         [b'0', b'x' | b'X' | b'b' | b'B', ..] => Some(Oddity::Hex),
-        [b'0', _, ..] if !same => Some(Oddity::Octal),
-        _ if digits.len() < field.len() => Some(Oddity::PlusSign),
-        [b'0', _, ..] => Some(Oddity::LeadingZero),
-        _ => None,
+        [b'0', _, ..] => Some(Oddity::Octal),
+        // Beyond what Go can hold.
+        _ => signed.then_some(Oddity::Spelling),
     }
 }
 
 /// What is odd about a line that is well spelled.
 fn value(owner: &[u8], start: &[u8], count: &[u8]) -> Option<Oddity> {
     let bare = owner.strip_prefix(b"!").unwrap_or(owner);
-    let (Some(start), Some(count)) = (c_base_zero(start, true), c_base_zero(count, true)) else {
+    let (Some(start), Some(count)) = (c_base_zero(start, false), c_base_zero(count, false)) else {
         return Some(Oddity::Unread);
     };
     if owner.is_empty() {
@@ -230,14 +226,15 @@ mod tests {
             (b"u:99999999999999999999:1", "line-unread"),
             (b"u:-5:1", "line-negative"),
             (b"u:0x7:010", "line-hex"),
-            (b"u:0b11:1", "line-hex"),
             (b"u:0620:1", "line-octal"),
             (b"u:08:1", "line-octal"),
             (b"u:+010:1", "line-octal"),
-            (b"u:+7:1", "line-plus-sign"),
-            (b"u:+07:1", "line-plus-sign"),
-            (b"u:07:1", "line-leading-zero"),
-            (b"u:00:1", "line-leading-zero"),
+            (b"u:0b11:1", "line-hex"),
+            (b"u:-0:1", "line-spelling"),
+            (b"u:+7:1", "line-spelling"),
+            (b"u:+07:1", "line-spelling"),
+            (b"u:07:1", "line-spelling"),
+            (b"u:00:1", "line-spelling"),
             (b"u:7:0", "count-zero"),
             (b"u:4294967295:2", "beyond-space"),
             (b"u:4294967296:1", "beyond-space"),

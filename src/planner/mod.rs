@@ -2,7 +2,9 @@
 //! randomness, no environment. The result is checked against the invariants before anyone sees it.
 
 mod allocate;
+mod barred;
 mod case;
+mod deviation;
 #[cfg(test)]
 mod directory_tests;
 mod edits;
@@ -25,10 +27,13 @@ mod taken;
 mod target;
 #[cfg(test)]
 mod tests;
+mod undo;
 #[cfg(test)]
 mod untrusted_tests;
 mod view;
 
+pub use barred::{Barred, Met};
+pub use deviation::{Deviation, deviations, usual_count};
 pub use edits::{Planned, Repair, compose};
 pub use effective::{Effective, EffectiveSetting, KeptFree, SettingValue, effective};
 pub use forget::{Forget, forget};
@@ -42,6 +47,7 @@ pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
 pub use space::{Mark, Space, Use, space};
 pub use stale::{Gone, stale, unknown_owners};
 pub use taken::taken;
+pub use undo::{UNDO, undo};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
 use std::collections::BTreeSet;
@@ -219,6 +225,9 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     }
     for kept in directory_meetings(snapshot, plan) {
         warn("meets-directory-range", kept);
+    }
+    if let Some(why) = &snapshot.ledger_damaged {
+        warn("ledger-damaged", format!("{why}; what was released is known from lines with ! alone"));
     }
     if !plan.changed() {
         return warnings;

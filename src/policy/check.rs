@@ -124,6 +124,13 @@ mod tests {
         assert!(why("count = 0\n").contains("from 1 to"));
         assert!(why("count = -5\n").contains("from 1 to"));
         assert!(why("strategy = \"best-fit\"\n").contains("\"first-fit\" or"));
+        assert!(why("[history]\nkep = 5\n").contains("did you mean keep?"));
+        assert!(
+            why("[history]\nkeep = 0\n").contains("line 2")
+                && why("[history]\nkeep = 0\n").contains("keep must be from 1 to")
+        );
+        assert_eq!(parse("/p", b"[history]\nkeep = 7\n").unwrap().history_keep(), 7);
+        assert_eq!(parse("/p", b"").unwrap().history_keep(), 1000);
         assert!(why("count = \n").contains("line 1"));
         assert!(why("[[window]]\nuids = \"5\"\nstart = 100000\ncount = 1\n").contains("FIRST-LAST"));
     }

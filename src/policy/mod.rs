@@ -91,6 +91,8 @@ pub struct Policy {
     pub owner: OwnerStyle,
     /// `[users]`.
     pub users: Option<Users>,
+    /// `keep` of `[history]`: how many changes the history keeps, at least.
+    pub history_keep: Option<Setting<usize>>,
     /// `reserve`: never given to anybody.
     pub reserve: Vec<Declared>,
     /// `directory`: IDs of accounts that a directory may hold.
@@ -111,6 +113,11 @@ impl Policy {
     /// `/etc/subidctl/policy.toml line 7`.
     pub fn place(&self, line: usize) -> String {
         format!("{} line {line}", self.path)
+    }
+
+    /// The value of `keep` in `[history]`: at least 1; 1000 where nobody says.
+    pub fn history_keep(&self) -> usize {
+        self.history_keep.map_or(1000, |keep| keep.value.max(1))
     }
 
     /// Where a key is set; `None` where it is not.

@@ -41,6 +41,7 @@ fn read(path: &str, bytes: &[u8]) -> Result<Policy> {
         align: id(&mut top, "align", 1)?,
         owner: owner(&mut top, text)?,
         users: top.table("users")?.map(users).transpose()?,
+        history_keep: top.table("history")?.map(history).transpose()?.flatten(),
         reserve: declared(&mut top, "reserve", text)?,
         directory: declared(&mut top, "directory", text)?,
         world_block: world_block(&mut top)?,
@@ -124,6 +125,12 @@ fn users(mut table: Table<'_>) -> Result<Users> {
     };
     table.finish()?;
     Ok(users)
+}
+
+fn history(mut table: Table<'_>) -> Result<Option<Setting<usize>>> {
+    let keep = table.number("keep", 1, 1_000_000)?;
+    table.finish()?;
+    Ok(keep.and_then(|s| usize::try_from(s.value).ok().map(|value| Setting { value, line: s.line })))
 }
 
 fn declared(table: &mut Table<'_>, key: &'static str, text: Text<'_>) -> Result<Vec<Declared>> {

@@ -4,6 +4,7 @@ pub mod demo;
 mod diff;
 mod error;
 mod findings;
+pub mod history;
 mod list;
 mod map;
 mod plan;

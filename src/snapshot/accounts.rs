@@ -69,6 +69,8 @@ pub struct Lookups {
     pub asked: BTreeSet<(Kind, u32)>,
     /// Look-ups that got an error for an answer, one escaped sentence each.
     pub unanswered: Vec<String>,
+    /// Owners of lines of whom nobody knows whether they are accounts, since a look-up got no answer.
+    pub owners: BTreeSet<Vec<u8>>,
 }
 
 impl Accounts {
