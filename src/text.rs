@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn json_keeps_its_meaning() {
         let value = serde_json::json!({"owner": "a\u{202e}b\u{e0041}\u{9b}"});
-        let text = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let text = escape_json(&text);
         assert!(text.is_ascii(), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }

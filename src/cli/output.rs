@@ -40,6 +40,11 @@ impl Output {
         }
     }
 
+    /// Whether somebody at a terminal may be told what goes on.
+    pub(super) fn shows_progress(self) -> bool {
+        !self.json && !self.quiet && std::io::stderr().is_terminal()
+    }
+
     /// Prints text for people: nothing with `--json` or `--quiet`.
     pub(super) fn text(self, text: &str) -> Result<()> {
         if self.json || self.quiet { Ok(()) } else { print(text.as_bytes()) }

@@ -42,10 +42,8 @@ fn rows<'a, 'b>(owned: &'b [Owned<'a>]) -> Vec<(&'b Owned<'a>, &'static str)> {
     for same in sorted.chunk_by(|a, b| alike(a) == alike(b)) {
         // A file may say the same twice.
         let (uids, gids) = same.split_at(same.partition_point(|o| o.kind == Kind::Uid));
-        let (fewer, more, file) = match uids.len() < gids.len() {
-            true => (uids.len(), gids, "subgid"),
-            false => (gids.len(), uids, "subuid"),
-        };
+        let (fewer, more, file) =
+            if uids.len() < gids.len() { (uids.len(), gids, "subgid") } else { (gids.len(), uids, "subuid") };
         rows.extend(more.iter().enumerate().map(|(n, o)| (*o, if n < fewer { "both" } else { file })));
     }
     rows

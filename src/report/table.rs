@@ -30,6 +30,8 @@ pub(super) fn table<R, const N: usize>(
         out.push('\n');
     };
     line(titles);
-    rows.iter().for_each(|row| line(cells(row)));
+    for row in rows {
+        line(cells(row));
+    }
     out
 }
