@@ -25,6 +25,10 @@ pub enum Code {
     UnknownUser,
     /// The directory did not answer, so nobody knows whether the account exists.
     LookupFailed,
+    /// The history has no such change, or more than one.
+    UnknownTransaction,
+    /// The ledger or the history is not as it was written.
+    StateDamaged,
     /// The policy has no rule for this user.
     NoRule,
     /// A group without members.
@@ -63,6 +67,8 @@ pub enum Code {
     Stale,
     /// The asked range is in use, reserved or released.
     RangeTaken,
+    /// Processes or user namespaces use IDs of a range that is taken from its owner.
+    RangeInUse,
     /// The plan was made on another host.
     OtherHost,
     /// First-fit found no free range.
@@ -89,6 +95,8 @@ impl Code {
             | Self::NeedsYes => 2,
             Self::UnknownUser
             | Self::LookupFailed
+            | Self::UnknownTransaction
+            | Self::StateDamaged
             | Self::NoRule
             | Self::EmptyGroup
             | Self::NotRoot
@@ -102,7 +110,7 @@ impl Code {
             | Self::System => 1,
             Self::Finding | Self::ProofFailed | Self::WorldUnavailable | Self::WorldMapTooLong => 4,
             Self::Busy => 5,
-            Self::Stale | Self::RangeTaken | Self::OtherHost | Self::RecoveryConflict => 6,
+            Self::Stale | Self::RangeTaken | Self::RangeInUse | Self::OtherHost | Self::RecoveryConflict => 6,
             Self::NoRoom => 7,
             Self::Directory => 8,
             Self::VerifyFailed => 125,
@@ -123,6 +131,8 @@ impl Code {
             Self::NeedsYes => "needs-yes",
             Self::UnknownUser => "unknown-user",
             Self::LookupFailed => "lookup-failed",
+            Self::StateDamaged => "state-damaged",
+            Self::UnknownTransaction => "unknown-transaction",
             Self::NoRule => "no-rule",
             Self::EmptyGroup => "empty-group",
             Self::NotRoot => "not-root",
@@ -142,6 +152,7 @@ impl Code {
             Self::Busy => "busy",
             Self::Stale => "stale",
             Self::RangeTaken => "range-taken",
+            Self::RangeInUse => "range-in-use",
             Self::OtherHost => "other-host",
             Self::NoRoom => "no-room",
             Self::Directory => "directory",

@@ -23,6 +23,8 @@ pub mod planner;
 
 pub mod findings;
 
+pub mod template;
+
 pub mod report;
 
 pub mod sys;

@@ -1,12 +1,16 @@
 //! The facts that a plan or a finding is made from, frozen: plain data, read once by `host`.
 
 mod accounts;
+mod disk;
 mod machine;
+mod owned;
 mod site;
 
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
+pub use disk::{Attributes, Disk, Leftover, Remnant};
 pub use machine::{Helper, Kernel, Machine, Process};
-pub use site::{Allocator, Site, SiteRange};
+pub use owned::{OwnedFile, OwnedFiles};
+pub use site::{Allocator, Site, SiteOwner, SiteRange};
 
 use std::collections::HashMap;
 
@@ -33,12 +37,18 @@ pub struct Snapshot {
     pub namespaces: Namespaces,
     /// Other programs that hand out IDs here.
     pub site: Site,
+    /// What lies around the files; only `audit` looks.
+    pub disk: Disk,
     /// Ranges that the ledger says were released.
     pub released: Vec<Released>,
+    /// Where the ledger is and what is wrong with it, escaped, where it says nothing for that reason.
+    pub ledger_damaged: Option<String>,
     /// Owners that the ledger says were given ranges.
     pub known: Vec<Known>,
     /// A change that a crash left unfinished.
     pub unfinished: Option<Unfinished>,
+    /// Programs installed here that find a range by its owner's name alone.
+    pub name_readers: Vec<String>,
 }
 
 /// The machine or tree.
@@ -116,8 +126,8 @@ pub struct LoginDefs {
 }
 
 impl LoginDefs {
-    /// A key's value and where it stands.
-    fn value(&self, key: &str) -> Option<(&str, &str, usize)> {
+    /// A key's value, and the file and line where it stands.
+    pub fn value(&self, key: &str) -> Option<(&str, &str, usize)> {
         let own = self.values.get(key).map(|(text, line)| (text.as_str(), self.path.as_str(), *line));
         own.or_else(|| self.vendor.as_ref()?.value(key))
     }

@@ -8,11 +8,13 @@ use super::args::{Apply as Args, Global, Selection};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
+use super::in_use::{self, Insist};
 use super::output::Output;
 use super::{planning, saved};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Evidence, Plan, Request};
 use crate::snapshot::Snapshot;
+use crate::text::escape;
 
 /// Which command a change is made by, and what was found before.
 pub(super) struct Named {
@@ -44,7 +46,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> R
         findings: by.findings.clone(),
     };
     match &args.plan {
-        Some(path) => change::run(global, &manner, output, &mut Saved { path: path.clone() }),
+        Some(path) => change::run(
+            global,
+            &manner,
+            output,
+            &mut Saved { path: path.clone(), force: args.selection.force },
+        ),
         None => change::run(global, &manner, output, &mut Assign::new(&args.selection)),
     }
 }
@@ -75,16 +82,32 @@ impl Ask for Assign<'_> {
         }
         compare(planner::plan(now, &context.policy, &self.request), shown)
     }
+
+    fn personal(&self, context: &Context, plan: &Plan) -> Option<String> {
+        let unproven = planner::unproven(&context.snapshot, plan);
+        let mut ranges: Vec<String> =
+            unproven.iter().map(|a| format!("{} of {}", a.range, escape(&a.user))).collect();
+        ranges.dedup();
+        let (first, more) = (ranges.first()?, ranges.len() - 1);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Some(format!(
+            "Nothing shows that {first}{more} was this account's, and all files of these IDs become the\n\
+             account's. Is it the same person?"
+        ))
+    }
 }
 
 /// A plan that somebody wrote down: applied to exactly the files that it was made from, or not at all.
 struct Saved {
     path: PathBuf,
+    force: bool,
 }
 
 impl Ask for Saved {
     fn plan(&mut self, context: &mut Context) -> Result<Plan> {
-        saved::load(context, &self.path)
+        let plan = saved::load(context, &self.path)?;
+        let insist = Insist { force: self.force, keep_going: false };
+        in_use::judged(context, plan, insist, |_, _| Ok(Plan::default()))
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {

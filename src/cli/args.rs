@@ -65,6 +65,8 @@ pub(super) enum Command {
     List(List),
     /// Say whose an ID is, and which ID it is inside the owner's container
     Who(Who),
+    /// Show the rules in force, each value with the file and line that it comes from
+    Policy,
     /// Start a container as the user and print its uid_map and gid_map
     Verify(Verify),
     /// Check this host, give users their ranges, and prove by containers that they work
@@ -75,8 +77,15 @@ pub(super) enum Command {
     Explain(Explain),
     /// Tell the whole story on made-up users, in a world of its own
     Demo,
+    /// Say who changed what, and when
+    History(History),
+    /// Put a change back: what it gave is released, what it released comes back
+    Undo(Undo),
     /// Finish or roll back a change that was interrupted
     Recover(Recover),
+    /// The files that other systems need
+    #[command(subcommand)]
+    Template(Template),
     /// Print a completion script for a shell
     Completions { shell: clap_complete::Shell },
 }
@@ -111,6 +120,10 @@ pub(super) struct Selection {
     /// Take back what the same account, by name and uid, has released
     #[arg(long)]
     pub(super) reclaim: bool,
+    /// With --replace: go on although processes use the IDs. With --reclaim: take back, after a question,
+    /// also what nothing shows to be this account's
+    #[arg(long)]
+    pub(super) force: bool,
     /// Serve those who can be served although others are refused (exit 4)
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -164,6 +177,13 @@ pub(super) struct Release {
     /// they still own
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["range", "stale"], allow_hyphen_values = true)]
     pub(super) forget: Option<String>,
+    /// Then look below these folders for files that the IDs still own: on one file system each, no links
+    /// followed, access control lists not read. Put the USER before it
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub(super) scan: Vec<PathBuf>,
+    /// Go on although processes use the IDs
+    #[arg(long)]
+    pub(super) force: bool,
     /// Serve those who can be served although others are refused (exit 4)
     #[arg(long)]
     pub(super) keep_going: bool,
@@ -196,6 +216,12 @@ pub(super) struct List {
     /// Print lines in subuid's syntax
     #[arg(long)]
     pub(super) subid: bool,
+    /// Draw the ID space: owners, holes, what is kept, released or held twice
+    #[arg(long, conflicts_with_all = ["users", "subid"])]
+    pub(super) map: bool,
+    /// Write the same picture as SVG
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "subid"])]
+    pub(super) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -261,6 +287,50 @@ pub(super) struct Verify {
     /// End the container after this time [default: 30 for the checks, none for CMD]
     #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct History {
+    /// Only changes that concern these users; or a change to show in detail
+    #[arg(value_name = "USER|ID")]
+    pub(super) what: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Undo {
+    /// A change of the history, or enough of its beginning or of its last part; without it the last one that
+    /// is in force
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+    /// Take ranges away although processes use them
+    #[arg(long)]
+    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum Template {
+    /// Say which there are, and which values each takes
+    List,
+    /// Print one as it is
+    Show { name: String },
+    /// Print one with its values, or write it to a file
+    Render(Render),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Render {
+    pub(super) name: String,
+    /// A value, for each key that the template takes
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Write it to a file; one that is there is shown as a diff, and replaced only on a yes
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short, long, requires = "to")]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Clone, Args)]

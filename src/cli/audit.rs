@@ -13,6 +13,7 @@ use super::plan::worse;
 use super::proving::with_findings;
 use crate::error::{Code, Result};
 use crate::findings::{Finding, Status, Survey, audit};
+use crate::host;
 use crate::planner::{self, Plan};
 use crate::range::Kind;
 use crate::report::{Shown, findings_json, findings_text, plan_json, summary_text};
@@ -51,7 +52,9 @@ fn look(global: &Global, output: Output) -> Result<Vec<Finding>> {
 }
 
 fn survey(global: &Global) -> Result<(Context, Vec<Finding>)> {
-    let context = Context::survey(global)?;
+    let mut context = Context::survey(global)?;
+    let owners = planner::unknown_owners(&context.snapshot);
+    host::look_up_owners(&mut context.snapshot, &owners);
     let found = audit(&Survey::new(&context.snapshot, &context.policy)).findings;
     Ok((context, found))
 }
@@ -80,7 +83,7 @@ impl Ask for Mend<'_> {
         if let Some(path) = self.out {
             let shown = Shown { snapshot: &context.snapshot, plan: &plan };
             let document = with_findings(plan_json(shown), self.findings);
-            super::write_named(path, json_text(&document)?.as_bytes())?;
+            super::write_named(path, &json_text(&document)?)?;
         }
         Ok(plan)
     }

@@ -10,6 +10,7 @@ use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
 use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
+use super::progress::Progress;
 use super::proving::{Proofs, with_findings};
 use super::{memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
@@ -33,6 +34,22 @@ pub(super) trait Ask {
 
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
+
+    /// The transaction that is undone.
+    fn undoes(&self) -> Option<String> {
+        None
+    }
+
+    /// A question that only a person can answer, in place of the usual one: `--yes` does not.
+    fn personal(&self, _context: &Context, _plan: &Plan) -> Option<String> {
+        None
+    }
+
+    /// Looks at something more once the change is made, or would be: a field of the document. Nothing hangs
+    /// on it.
+    fn look(&self, _context: &Context, _plan: &Plan, _output: Output) -> Option<(&'static str, Value)> {
+        None
+    }
 }
 
 /// What planning again gives.
@@ -65,6 +82,7 @@ pub(super) struct Manner<'a> {
 
 pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mut dyn Ask) -> Result<u8> {
     let (how, began) = (manner.how, Instant::now());
+    let mut progress = Progress::new(output);
     loop {
         if !how.dry_run || manner.sample.is_some() {
             state::need_root(global)?;
@@ -79,42 +97,59 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         if how.dry_run {
             state::note_unfinished(&context.snapshot, output);
         }
+        progress.step(|| "planning".to_owned());
         let plan = ask.plan(&mut context)?;
+        progress.clear();
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
+        let stops = refused.is_some() && !manner.keep_going;
         if how.dry_run && manner.sample.is_none() {
-            output.document(|| with_findings(plan_json(shown), &manner.findings))?;
+            let seen = if stops { None } else { ask.look(&context, &plan, output) };
+            output.document(|| with(with_findings(plan_json(shown), &manner.findings), seen))?;
             return Ok(refused.unwrap_or(0));
         }
-        let stops = refused.is_some() && !manner.keep_going;
         let mut proofs = Proofs::new(&context, &plan, manner.sample, &manner.findings);
         if stops || !plan.changed() {
             // Nothing is planned, so what there is to try is the host.
             let failed = match stops {
                 true => None,
-                false if how.dry_run => proofs.in_world(output)?,
-                false => proofs.on_host(None, output),
+                false if how.dry_run => proofs.in_world(output, &mut progress)?,
+                false => proofs.on_host(None, output, &mut progress),
             };
-            output.document(|| proofs.document(committed(plan_json(shown), None)))?;
+            let seen = if stops { None } else { ask.look(&context, &plan, output) };
+            output.document(|| with(proofs.document(committed(plan_json(shown), None)), seen))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
-        let failed = proofs.in_world(output)?;
+        let failed = proofs.in_world(output, &mut progress)?;
         if how.dry_run || failed.is_some() {
             output.document(|| proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
-        if !how.yes && (output.json || output.quiet) {
+        let personal = ask.personal(&context, &plan);
+        let yes = how.yes && personal.is_none();
+        if !yes && (output.json || output.quiet) {
             // What is asked about has been seen, whatever stdout is for.
             super::to_stderr(&plan_text(shown, output.errors));
         }
-        confirm(manner.question, how.yes, manner.answers)?;
-        match attempt(global, manner, &context, ask, &plan)? {
+        let question = personal.as_deref().unwrap_or(manner.question);
+        let answer = progress.pause(|| confirm(question, yes, manner.answers));
+        answer.map_err(|error| match personal {
+            Some(_) if error.code == Code::NeedsYes => error
+                .why("this is for a person at a terminal to answer: --yes does not")
+                .fix("run it on a terminal"),
+            _ => error,
+        })?;
+        progress.step(|| "committing".to_owned());
+        let attempted = attempt(global, manner, &context, ask, &plan);
+        progress.clear();
+        match attempted? {
             Outcome::Committed(done) => {
                 report(&done, &plan, manner.sample.is_some(), output);
-                let failed = proofs.on_host(Some(&done.transaction), output);
+                let failed = proofs.on_host(Some(&done.transaction), output, &mut progress);
+                let seen = ask.look(&context, &plan, output);
                 let document = || committed(plan_json(shown), Some(&done.transaction));
-                after_commit(output, || proofs.document(document()));
+                after_commit(output, || with(proofs.document(document()), seen));
                 return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
             }
             Outcome::Unchanged { .. } => {
@@ -125,6 +160,14 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             Outcome::Differs => output.note("subidctl: the files changed meanwhile, and so does the plan:\n"),
         }
     }
+}
+
+/// Adds what was looked at.
+fn with(mut document: Value, seen: Option<(&'static str, Value)>) -> Value {
+    if let (Some(object), Some((key, value))) = (document.as_object_mut(), seen) {
+        object.insert(key.to_owned(), value);
+    }
+    document
 }
 
 fn busy(how: &How) -> Error {
@@ -144,16 +187,25 @@ fn attempt(
     ask: &dyn Ask,
     plan: &Plan,
 ) -> Result<Outcome> {
+    let change = |facts: &Snapshot, plan: &Plan| {
+        let mut change = change(facts, plan, manner.command);
+        change.record.undoes = ask.undoes();
+        change
+    };
     let mut replan = |now: &Snapshot| match ask.again(context, now, plan) {
-        Again::Same(plan) => Replan::Same(change(now, &plan, manner.command)),
+        Again::Same(plan) => Replan::Same(change(now, &plan)),
         Again::Differs => Replan::Differs,
         Again::Refused(error) => Replan::Refused(error),
     };
-    let first = change(&context.snapshot, plan, manner.command);
+    let first = change(&context.snapshot, plan);
     let mut judge = memory::judge(&context.snapshot, &context.policy);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
-    let options = Options { lock_timeout: manner.how.lock_timeout, ..Options::default() };
+    let options = Options {
+        lock_timeout: manner.how.lock_timeout,
+        keep_history: context.policy.history_keep(),
+        ..Options::default()
+    };
     commit::commit(&context.root, &context.snapshot, &first, &mut checks, &options)
 }
 
@@ -194,7 +246,7 @@ pub(super) fn change(snapshot: &Snapshot, plan: &Plan, command: &str) -> Change 
     let mut owners: Vec<String> =
         plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
     owners.dedup();
-    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim() };
+    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim(), undoes: None };
     let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files);
     Change { files, ledger, record }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::Global;
+use super::memory::{remember, remember_what_can_be};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, Trust, read_named};
 use crate::idfile::Digest;
@@ -21,18 +22,22 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self> {
-        Self::gather(global, host::snapshot)
+        Self::gather(global, host::snapshot, remember)
     }
 
     /// As [`Context::load`], for a command that reports what is wrong with the files instead of refusing.
     pub(super) fn survey(global: &Global) -> Result<Self> {
-        Self::gather(global, host::survey)
+        Self::gather(global, host::survey, remember_what_can_be)
     }
 
-    fn gather(global: &Global, read: fn(&Root) -> Result<Snapshot>) -> Result<Self> {
+    fn gather(
+        global: &Global,
+        read: fn(&Root) -> Result<Snapshot>,
+        recall: fn(Snapshot, &Root, &Policy) -> Result<Snapshot>,
+    ) -> Result<Self> {
         let root = root(global)?;
         let (policy, digest) = policy(&root, global.policy.as_deref())?;
-        let mut snapshot = super::memory::remember(read(&root)?, &root, &policy)?;
+        let mut snapshot = recall(read(&root)?, &root, &policy)?;
         snapshot.facts.policy = digest;
         Ok(Self { root, policy, snapshot })
     }
@@ -43,15 +48,25 @@ impl Context {
         directory && self.policy.directory.is_empty() && !self.snapshot.site.bounds_accounts()
     }
 
+    /// The nsswitch line of a host whose subordinate IDs come from a directory; `None` where the files count.
+    pub(super) fn directory(&self) -> Option<String> {
+        let switch = &self.snapshot.nsswitch;
+        let name = crate::text::escape(switch.directory()?.name.as_bytes());
+        Some(format!("{} line {}: subid: {name}", switch.path, switch.subid.line))
+    }
+
     /// Refuses on a host whose subordinate IDs come from a directory.
     pub(super) fn refuse_directory(&self) -> Result<()> {
-        let Some(module) = self.snapshot.nsswitch.directory() else { return Ok(()) };
-        let (switch, name) = (&self.snapshot.nsswitch, crate::text::escape(module.name.as_bytes()));
+        let Some(place) = self.directory() else { return Ok(()) };
         Err(Error::new(Code::Directory, "this host's subordinate IDs come from a directory, not from files")
-            .why(format!("{} line {}: subid: {name}", switch.path, switch.subid.line))
+            .why(place.clone())
             .fix(format!(
                 "add the range in the directory ({}), or set subid: files",
-                if name == "sss" { "FreeIPA: ipa subid-generate --owner USER" } else { "its own tool" }
+                if place.ends_with(": sss") {
+                    "FreeIPA: ipa subid-generate --owner USER"
+                } else {
+                    "its own tool"
+                }
             )))
     }
 }

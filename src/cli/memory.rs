@@ -14,7 +14,34 @@ type Documents = PerKind<Option<Document>>;
 
 /// The facts, with the ledger's released ranges and owners, and with the files as recovery will leave them.
 pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
-    if let Some(ledger) = records::ledger(root)? {
+    released(&mut snapshot, root)?;
+    unfinished(&mut snapshot, root, policy)?;
+    Ok(snapshot)
+}
+
+/// As [`remember`], for a reader who reports what is wrong with it: an unusable ledger is noted in the
+/// snapshot already, and an unusable journal is an unfinished change.
+pub(super) fn remember_what_can_be(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> Result<Snapshot> {
+    if snapshot.disk.ledger.is_none() {
+        released(&mut snapshot, root)?;
+    }
+    if let Err(error) = unfinished(&mut snapshot, root, policy) {
+        let outcome = format!("{error}: {}", error.why);
+        snapshot.unfinished = Some(Unfinished { transaction: None, outcome });
+    }
+    Ok(snapshot)
+}
+
+fn released(snapshot: &mut Snapshot, root: &Root) -> Result<()> {
+    let ledger = match records::ledger(root) {
+        // The lines of the files hold what was released, and the next commit sets the ledger aside.
+        Err(error) if error.code == Code::StateDamaged => {
+            snapshot.ledger_damaged = Some(format!("{} ({})", error.what, error.why));
+            None
+        }
+        ledger => ledger?,
+    };
+    if let Some(ledger) = ledger {
         snapshot.released = ledger
             .released
             .into_iter()
@@ -24,20 +51,24 @@ pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> 
         snapshot.known =
             owners.map(|o| Known { owner: o.owner, uid: o.uid.map(Uid::new), local: o.local }).collect();
     }
+    Ok(())
+}
+
+fn unfinished(snapshot: &mut Snapshot, root: &Root, policy: &Policy) -> Result<()> {
     let journal = match records::journal(root) {
         Ok(Some(Ok(journal))) => journal,
         Ok(Some(Err(StateError::Damaged(_)))) => {
             let outcome = "set aside, for its journal is damaged".to_owned();
             snapshot.unfinished = Some(Unfinished { transaction: None, outcome });
-            return Ok(snapshot);
+            return Ok(());
         }
         Ok(Some(Err(error))) => return Err(records::unusable(root, records::JOURNAL, &error)),
-        Ok(None) => return Ok(snapshot),
+        Ok(None) => return Ok(()),
         // Only root reads the journal; everybody may know that there is one.
         Err(error) if error.code == Code::ReadFailed && !nix::unistd::geteuid().is_root() => {
             let outcome = "only root can say how it will end".to_owned();
             snapshot.unfinished = Some(Unfinished { transaction: None, outcome });
-            return Ok(snapshot);
+            return Ok(());
         }
         Err(error) => return Err(error),
     };
@@ -50,7 +81,7 @@ pub(super) fn remember(mut snapshot: Snapshot, root: &Root, policy: &Policy) -> 
     }
     let outcome = decision.verdict.outcome().to_owned();
     snapshot.unfinished = Some(Unfinished { transaction: Some(journal.entry.transaction), outcome });
-    Ok(snapshot)
+    Ok(())
 }
 
 /// Recovery's judge: every invariant, with the accounts that are known now.

@@ -8,11 +8,15 @@ mod change;
 mod demo;
 mod explain;
 mod facts;
+mod history;
+mod in_use;
 mod list;
 mod memory;
 mod output;
 mod plan;
 mod planning;
+mod policy;
+mod progress;
 mod proving;
 mod recover;
 mod release;
@@ -20,6 +24,8 @@ mod saved;
 mod select;
 mod setup;
 mod state;
+mod template;
+mod undo;
 mod verify;
 mod who;
 
@@ -72,8 +78,12 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Explain(args) => explain::run(args, output),
         Command::Demo => demo::run(global, output),
         Command::List(args) => list::run(global, args, output),
+        Command::Policy => policy::run(global, output),
         Command::Who(args) => who::run(global, args, output),
         Command::Verify(args) => verify::run(global, args, output),
+        Command::History(args) => history::run(global, args, output),
+        Command::Undo(args) => undo::run(global, args, output),
+        Command::Template(args) => template::run(args, output),
         Command::Recover(args) => recover::run(global, args, output),
         Command::Completions { shell } => {
             if output.json {

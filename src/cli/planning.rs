@@ -2,6 +2,7 @@
 
 use super::args::Selection;
 use super::facts::Context;
+use super::in_use::{self, Insist};
 use super::select::{Selected, select};
 use crate::error::Result;
 use crate::host;
@@ -11,11 +12,17 @@ use crate::planner::{self, Action, Plan, Request};
 /// where the pool is full of them, and then `directory` belongs into the policy.
 const ROUNDS: usize = 50;
 
-/// Looks up the users and plans.
+/// Looks up the users and plans, and sees that nothing that is in use is taken from anybody.
 pub(super) fn make(context: &mut Context, selection: &Selection) -> Result<(Request, Plan)> {
-    let Selected { request, refusals } = select(context, selection)?;
-    let mut plan = settle(context, &request)?;
+    let Selected { mut request, refusals, warnings } = select(context, selection)?;
+    let plan = settle(context, &request)?;
+    let insist = Insist { force: selection.force, keep_going: selection.keep_going };
+    let mut plan = in_use::judged(context, plan, insist, |context, users| {
+        request.wants.retain(|want| !users.contains(&want.owner.label));
+        settle(context, &request)
+    })?;
     plan.refusals.splice(0..0, refusals);
+    plan.warnings.splice(0..0, warnings);
     Ok((request, plan))
 }
 

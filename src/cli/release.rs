@@ -1,18 +1,23 @@
 //! `subidctl release`: ranges are given back and kept from everybody, or forgotten for good.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{Global, Release as Args};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
+use super::in_use::{self, Insist};
 use super::output::Output;
 use super::select::{bytes, range};
 use crate::error::{Code, Error, Result};
-use crate::host;
+use crate::host::{self, Top};
 use crate::planner::{self, Forget, Owner, Plan, Refusal, Release, Warning};
+use crate::range::{PerKind, Range, RangeSet};
+use crate::report::scan::{Scan, scan_json, scan_text};
 use crate::snapshot::Snapshot;
 use crate::text::{escape, shell_word};
 
@@ -27,13 +32,17 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         sample: None,
         findings: json!([]),
     };
-    change::run(global, &manner, output, &mut Giving { args, request: Request::default() })
+    // What cannot be looked at is said before anything is changed.
+    let tops = args.scan.iter().map(|path| Top::open(path)).collect::<Result<_>>()?;
+    change::run(global, &manner, output, &mut Giving { args, request: Request::default(), tops })
 }
 
 /// What is given back.
 struct Giving<'a> {
     args: &'a Args,
     request: Request,
+    /// Where files are looked for.
+    tops: Vec<Top>,
 }
 
 enum Request {
@@ -55,6 +64,23 @@ impl Request {
         }
     }
 
+    /// What it is about, released or not yet.
+    fn ranges(&self, snapshot: &Snapshot) -> PerKind<RangeSet> {
+        match self {
+            Self::Forget(forget) => PerKind::from_fn(|_| [forget.range].into_iter().collect()),
+            Self::Release(release) => {
+                let accounts = &snapshot.accounts;
+                let mine: HashSet<Vec<u8>> =
+                    release.owners.iter().flat_map(|owner| owner.spellings(accounts)).collect();
+                PerKind::from_fn(|kind| {
+                    let lines = snapshot.files[kind].claims().filter(|claim| mine.contains(claim.owner));
+                    let asked = |range: Range| release.range.is_none_or(|asked| asked.covers(range));
+                    lines.map(|claim| claim.range).filter(|range| asked(*range)).collect()
+                })
+            }
+        }
+    }
+
     fn plan(&self, snapshot: &Snapshot, context: &Context) -> Result<Plan> {
         match self {
             Self::Release(release) => planner::release(snapshot, &context.policy, release),
@@ -73,22 +99,33 @@ impl Ask for Giving<'_> {
         } else {
             named.all(context, &self.args.users);
         }
-        let Named { owners, refusals, warnings } = named;
+        let Named { owners, refusals, warnings, .. } = named;
         self.request = match forget {
             Some(range) => Request::Forget(Forget { range, owners }),
             None => Request::Release(Release { owners, range: asked }),
         };
-        let mut plan = match &self.request {
+        let plan = match &self.request {
             // Without this, all whose names were refused would be nobody, and nobody means everybody.
             Request::Forget(_) if !refusals.is_empty() => Plan::default(),
             request => request.plan(&context.snapshot, context)?,
         };
-        if self.args.stale && plan.assignments.is_empty() && plan.idle.is_empty() {
-            plan.idle.push("No owner that is known to be gone has a range. No changes.".to_owned());
-        }
+        let insist = Insist { force: self.args.force, keep_going: self.args.keep_going };
+        let request = &mut self.request;
+        let mut plan = in_use::judged(context, plan, insist, |context, users| match request {
+            Request::Release(release) => {
+                release.owners.retain(|owner| !users.contains(&owner.label));
+                planner::release(&context.snapshot, &context.policy, release)
+            }
+            // It is one range, and all of it or nothing.
+            Request::Forget(_) => Ok(Plan::default()),
+        })?;
         plan.refusals.splice(0..0, refusals);
         plan.warnings.splice(0..0, warnings);
         Ok(plan)
+    }
+
+    fn nothing(&self) -> &'static str {
+        "No owner that is known to be gone has a range. No changes.\n"
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
@@ -97,12 +134,27 @@ impl Ask for Giving<'_> {
         }
         compare(self.request.plan(now, context), shown)
     }
+
+    fn look(&self, context: &Context, _plan: &Plan, output: Output) -> Option<(&'static str, Value)> {
+        if self.tops.is_empty() {
+            return None;
+        }
+        let ranges = self.request.ranges(&context.snapshot);
+        output.note("Looking for files that these IDs own ...\n");
+        let scan =
+            Scan { paths: &self.args.scan, ranges: &ranges, found: &host::owned_files(&self.tops, &ranges) };
+        // The change, where there is one, stands, whoever reads this.
+        let _ = output.text(&scan_text(scan));
+        Some(("scan", scan_json(scan)))
+    }
 }
 
 /// Those who are named, and those who cannot be.
 #[derive(Default)]
 struct Named {
     owners: Vec<Owner>,
+    /// Their labels.
+    seen: HashSet<Vec<u8>>,
     refusals: Vec<Refusal>,
     warnings: Vec<Warning>,
 }
@@ -110,8 +162,9 @@ struct Named {
 impl Named {
     /// Accounts, and owners of the files that have none.
     fn all(&mut self, context: &mut Context, users: &[OsString]) {
+        let standing = standing(&context.snapshot, users);
         for user in users {
-            match named(context, &bytes(user)) {
+            match named(context, &standing, &bytes(user)) {
                 Ok(owner) => self.add(owner),
                 Err(error) => self.refuse(&bytes(user), error),
             }
@@ -125,8 +178,9 @@ impl Named {
     /// The first look-up that got no answer: a directory that is offline must not look like a thousand people
     /// who left.
     fn stale(&mut self, context: &mut Context, users: &[OsString]) -> Result<()> {
+        let standing = standing(&context.snapshot, users);
         for user in users {
-            match named(context, &bytes(user)) {
+            match named(context, &standing, &bytes(user)) {
                 Ok(owner) if owner.account.is_some() => self.refuse(&bytes(user), not_gone(&owner)),
                 Ok(owner) => self.add(owner),
                 Err(error) if error.code == Code::LookupFailed => return Err(error),
@@ -134,14 +188,14 @@ impl Named {
             }
         }
         for owner in planner::unknown_owners(&context.snapshot) {
-            match host::find_user(&mut context.snapshot, &owner) {
+            match host::look_up(&mut context.snapshot, &owner) {
                 Err(error) if error.code == Code::LookupFailed => return Err(error),
                 // Of an odd spelling there can be no account.
                 Ok(_) | Err(_) => {}
             }
         }
         for gone in planner::stale(&context.snapshot) {
-            if self.owners.iter().any(|owner| owner.label == gone.owner) {
+            if self.seen.contains(&gone.owner) {
                 continue;
             }
             if gone.local {
@@ -163,7 +217,7 @@ impl Named {
     }
 
     fn add(&mut self, owner: Owner) {
-        if !self.owners.contains(&owner) {
+        if self.seen.insert(owner.label.clone()) {
             self.owners.push(owner);
         }
     }
@@ -173,20 +227,36 @@ impl Named {
     }
 }
 
-/// An account, or an owner as the files spell it: `+1001` there is 1001.
-fn named(context: &mut Context, typed: &[u8]) -> Result<Owner> {
-    let error = match host::find_user(&mut context.snapshot, typed) {
-        Ok(account) => return Ok(Owner::account(account)),
-        Err(error) if error.code == Code::LookupFailed => return Err(error),
-        Err(error) => error,
-    };
-    let label = typed.strip_prefix(b"+").unwrap_or(typed);
-    let mut claims = context.snapshot.files.iter().flat_map(|(_, file)| file.claims());
-    if claims.any(|claim| claim.owner == label) || context.snapshot.released.iter().any(|r| r.owner == label)
-    {
-        return Ok(Owner { label: label.to_vec(), account: None });
+/// How the files spell what may be an owner without an account: `+1001` there is 1001.
+fn label(typed: &[u8]) -> &[u8] {
+    typed.strip_prefix(b"+").unwrap_or(typed)
+}
+
+/// Those of the users typed who are owners as the files or the ledger spell them: one look at all lines,
+/// however many users there are.
+fn standing(snapshot: &Snapshot, users: &[OsString]) -> HashSet<Vec<u8>> {
+    let typed: HashSet<&[u8]> = users.iter().map(|user| label(user.as_bytes())).collect();
+    let lines = snapshot.files.iter().flat_map(|(_, file)| file.claims().map(|claim| claim.owner));
+    let owners = lines.chain(snapshot.released.iter().map(|released| &released.owner[..]));
+    owners.filter(|owner| typed.contains(owner)).map(<[u8]>::to_vec).collect()
+}
+
+/// An account, or an owner of lines.
+fn named(context: &mut Context, standing: &HashSet<Vec<u8>>, typed: &[u8]) -> Result<Owner> {
+    let label = label(typed);
+    if standing.contains(label) {
+        let account = host::look_up(&mut context.snapshot, typed);
+        return match account {
+            Err(error) if error.code == Code::LookupFailed => Err(error),
+            Ok(Some(account)) => Ok(Owner::account(account)),
+            // Of an odd spelling there can be no account.
+            Ok(None) | Err(_) => Ok(Owner { label: label.to_vec(), account: None }),
+        };
     }
-    Err(Error { why: format!("{}; and no line of subuid or subgid has this owner", error.why), ..error })
+    host::find_user(&mut context.snapshot, typed).map(Owner::account).map_err(|error| match error.code {
+        Code::LookupFailed => error,
+        _ => Error { why: format!("{}; and no line of subuid or subgid has this owner", error.why), ..error },
+    })
 }
 
 fn not_gone(owner: &Owner) -> Error {

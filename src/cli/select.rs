@@ -9,15 +9,16 @@ use super::args::Selection;
 use super::facts::Context;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
-use crate::planner::{Owner, Refusal, Request, Want};
+use crate::planner::{Owner, Refusal, Request, Want, Warning};
 use crate::range::{Count, Login, Range};
 use crate::snapshot::Account;
 use crate::text::escape;
 
-/// The request, and who was refused while names were looked up.
+/// The request, who was refused while names were looked up, and what could not be seen.
 pub(super) struct Selected {
     pub(super) request: Request,
     pub(super) refusals: Vec<Refusal>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// Looks up everybody who is selected.
@@ -46,6 +47,7 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
         for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
             gathered.account(account, range)?;
         }
+        gathered.listed(context, PRIMARY, "--from");
     }
     if selection.all {
         all(context, &mut gathered, &[])?;
@@ -57,8 +59,9 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
     }
     // A host where the policy's [users] are nobody is in order; who names users means somebody.
     if !by_policy && gathered.wants.is_empty() && gathered.refusals.is_empty() {
+        let unlisted = gathered.warnings.pop().map(|warning| warning.message);
         return Err(Error::new(Code::EmptySelection, "nobody is selected")
-            .why("the selection has no user")
+            .why(unlisted.unwrap_or_else(|| "the selection has no user".to_owned()))
             .fix("name users, or use --all, --group or --from with somebody in it"));
     }
     if range.is_some() && gathered.wants.len() > 1 {
@@ -66,8 +69,13 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
             .why(format!("{} users are selected", gathered.wants.len()))
             .fix("name one user, or give a list by --from with lines USER:START:COUNT"));
     }
-    let request = Request { wants: gathered.wants, replace: selection.replace, reclaim: selection.reclaim };
-    Ok(Selected { request, refusals: gathered.refusals })
+    let request = Request {
+        wants: gathered.wants,
+        replace: selection.replace,
+        reclaim: selection.reclaim,
+        unproven: selection.reclaim && selection.force,
+    };
+    Ok(Selected { request, refusals: gathered.refusals, warnings: gathered.warnings })
 }
 
 #[derive(Default)]
@@ -77,6 +85,7 @@ struct Gathered {
     /// Index in `wants`, by uid or name.
     seen: HashMap<Vec<u8>, usize>,
     refusals: Vec<Refusal>,
+    warnings: Vec<Warning>,
 }
 
 impl Gathered {
@@ -105,6 +114,17 @@ impl Gathered {
             }
         }
         Ok(())
+    }
+
+    /// Says, once, that a directory told nobody whom it has: those were not selected.
+    fn listed(&mut self, context: &Context, whom: &str, instead: &str) {
+        if context.snapshot.accounts.lookups.silent && self.warnings.is_empty() {
+            let place = host::directory_place(&context.snapshot);
+            let message = format!(
+                "the directory lists none of its accounts ({place}): those {whom} are not selected; use {instead}"
+            );
+            self.warnings.push(Warning { code: "directory-lists-nobody", owner: String::new(), message });
+        }
     }
 
     fn account(&mut self, account: Account, range: Option<Range>) -> Result<()> {
@@ -138,8 +158,12 @@ fn all(context: &mut Context, gathered: &mut Gathered, exclude: &[String]) -> Re
     for account in host::login_accounts(&context.snapshot, &out) {
         gathered.account(account, None)?;
     }
+    gathered.listed(context, "with a login shell", "--group or --from");
     Ok(())
 }
+
+/// Members whom the group itself does not name.
+const PRIMARY: &str = "whose primary group it is";
 
 /// The policy's `[users]`.
 fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Selection) -> Result<()> {
@@ -160,6 +184,7 @@ fn policy_users(context: &mut Context, gathered: &mut Gathered, selection: &Sele
                 gathered.account(account, None)?;
             }
         }
+        gathered.listed(context, PRIMARY, "names");
     }
     if users.login_accounts {
         all(context, gathered, &users.exclude)?;

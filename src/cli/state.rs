@@ -1,6 +1,6 @@
 //! What subidctl remembers, for the commands: the ledger, an unfinished change, and who is at the keyboard.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::args::Global;
@@ -10,12 +10,20 @@ use crate::commit::{self, Options, Recovered};
 use crate::error::{Code, Error, Result};
 use crate::idfile::Document;
 use crate::planner::{Action, Assignment, Planned};
-use crate::range::{PerKind, Uid};
+use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::{Snapshot, Source};
 use crate::state::{KnownOwner, LedgerNote};
 use crate::text::escape;
 
-/// Says, once a command, that a change is unfinished.
+/// Says, once a command, that a change is unfinished, or that the ledger says nothing.
+pub(super) fn note_state(snapshot: &Snapshot, output: Output) {
+    note_unfinished(snapshot, output);
+    if let Some(why) = &snapshot.ledger_damaged {
+        output.note(&format!("subidctl: {why}; what was released is known from lines with ! alone\n"));
+    }
+}
+
+/// The first half of it: a plan has warnings of its own.
 pub(super) fn note_unfinished(snapshot: &Snapshot, output: Output) {
     if let Some(unfinished) = &snapshot.unfinished {
         output.note(&format!(
@@ -39,7 +47,8 @@ pub(super) fn recover_first(global: &Global, lock_timeout: Duration, output: Out
 
 /// Recovers an unfinished change, judged by the facts of this command.
 pub(super) fn recover(context: &Context, lock_timeout: Duration) -> Result<Option<Recovered>> {
-    let options = Options { lock_timeout, ..Options::default() };
+    let keep_history = context.policy.history_keep();
+    let options = Options { lock_timeout, keep_history, ..Options::default() };
     let mut judge = super::memory::judge(&context.snapshot, &context.policy);
     commit::recover(&context.root, &mut judge, &options)
 }
@@ -74,25 +83,34 @@ pub(super) fn ledger_notes(
     files: &PerKind<Planned>,
 ) -> Vec<LedgerNote> {
     let mut notes = Vec::new();
-    for (kind, planned) in files.iter() {
-        for line in planned.edits.iter().filter_map(|edit| edit.new.clone()) {
-            let line = Document::new(line);
-            for claim in line.claims().filter(|claim| claim.released) {
-                let given = assignments.iter().find(|a| a.kind == kind && a.owner == claim.owner);
-                let uid =
-                    given.and_then(|a| a.uid).or_else(|| Some(snapshot.accounts.by_owner(claim.owner)?.uid));
-                notes.push(LedgerNote::Released {
-                    kind,
-                    owner: claim.owner.to_vec(),
-                    uid: uid.map(Uid::get),
-                    range: claim.range,
-                });
-            }
+    // Of several with one owner the first counts.
+    let releases = assignments.iter().rev().filter(|a| a.action == Action::Release);
+    let by_owner: HashMap<(Kind, &[u8]), &Assignment> =
+        releases.map(|a| ((a.kind, &a.owner[..]), a)).collect();
+    for (kind, edit) in files.iter().flat_map(|(kind, planned)| planned.edits.iter().map(move |e| (kind, e)))
+    {
+        let line = |raw: &Option<Vec<u8>>| Document::new(raw.clone().unwrap_or_default());
+        let (before, after) = (line(&edit.old), line(&edit.new));
+        let marked = |line: &Document| -> Vec<(Vec<u8>, Range)> {
+            line.claims().filter(|c| c.released).map(|c| (c.owner.to_vec(), c.range)).collect()
+        };
+        let (old, new) = (marked(&before), marked(&after));
+        for (owner, range) in old.iter().filter(|claim| !new.contains(claim)).cloned() {
+            notes.push(LedgerNote::Returned { kind, owner, range });
+        }
+        for (owner, range) in new.into_iter().filter(|claim| !old.contains(claim)) {
+            // Whose it was is known only of who gives it back now. A line that comes back from the past could
+            // be anybody's who has that name today.
+            let uid = by_owner.get(&(kind, &owner[..])).and_then(|a| {
+                a.uid.or_else(|| snapshot.accounts.by_owner(&owner).map(|account| account.uid))
+            });
+            notes.push(LedgerNote::Released { kind, owner, uid: uid.map(Uid::get), range });
         }
     }
     let mut known = HashSet::new();
     for a in assignments {
-        if matches!(a.action, Action::Reclaim | Action::Forget) {
+        if a.action == Action::Forget {
+            // Also where no line says so any more, and the ledger alone does.
             notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.clone(), range: a.range });
         }
         if matches!(a.action, Action::Add | Action::Reclaim) && known.insert(&a.owner) {

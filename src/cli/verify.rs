@@ -7,6 +7,7 @@ use super::args::{Global, Verify as Args};
 use super::facts::Context;
 use super::output::Output;
 use super::plan::committed;
+use super::progress::Progress;
 use super::proving::{CHECKS, People, failure, need_root, with_proofs};
 use super::select::bytes;
 use crate::container::{self, Spec};
@@ -18,7 +19,8 @@ use crate::proof::Proof;
 use crate::range::{PerKind, Range};
 use crate::report::proof::{json, text};
 use crate::report::{Shown, error_text, plan_json};
-use crate::snapshot::{Account, Snapshot};
+use crate::snapshot::Account;
+use crate::text::shell_word;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let with_command = !args.command.is_empty();
@@ -39,7 +41,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     let mut context = Context::load(global).map_err(fail)?;
     let account = account(&mut context, args).map_err(fail)?;
-    super::state::note_unfinished(&context.snapshot, output);
+    super::state::note_state(&context.snapshot, output);
     let proof = prove(&context, &account, args, output.json && with_command).map_err(fail)?;
     if !with_command {
         output.text(&text(&proof))?;
@@ -59,7 +61,7 @@ fn of_plan(global: &Global, path: &Path, most: usize, output: Output) -> Result<
     context.refuse_directory()?;
     let plan = super::saved::load(&mut context, path)?;
     let people = People::of(&context, &plan, most);
-    let proofs = people.in_world(&context, &plan)?;
+    let proofs = people.in_world(&context, &plan, &mut Progress::new(output))?;
     people.show(&proofs, output)?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     output.document(|| with_proofs(committed(plan_json(shown), None), &proofs, &serde_json::json!([])))?;
@@ -101,10 +103,9 @@ fn account(context: &mut Context, args: &Args) -> Result<Account> {
 
 /// Runs the container on the host.
 fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bool) -> Result<Proof> {
-    context.refuse_directory()?;
     let (machine, helpers) = host::machine(&context.root, Some(account))?;
     let command = (!args.command.is_empty()).then(|| args.command.clone());
-    let person = (account.clone(), ranges(&context.snapshot, account));
+    let person = (account.clone(), ranges(context, account)?);
     let spec = Spec {
         command,
         command_timeout: args.timeout,
@@ -125,10 +126,31 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
     proof
 }
 
-/// The user's ranges, in the order of the files, a line each.
-fn ranges(snapshot: &Snapshot, account: &Account) -> PerKind<Vec<Range>> {
+/// The user's ranges, in the order of the files, a line each, or of the directory that counts instead.
+fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
+    let snapshot = &context.snapshot;
+    if let Some(place) = context.directory() {
+        let ranges = host::directory_ranges(&context.root, snapshot, &account.name)?;
+        if ranges.uid.is_empty() || ranges.gid.is_empty() {
+            return Err(no_ranges(account, &place));
+        }
+        return Ok(ranges);
+    }
     let spellings = Owner::account(account.clone()).spellings(&snapshot.accounts);
     let empty = Document::default();
     let files = PerKind::from_fn(|kind| snapshot.files[kind].document.as_ref().unwrap_or(&empty));
-    Holders::new(files).ranges(&spellings)
+    Ok(Holders::new(files).ranges(&spellings))
+}
+
+/// A directory that gives nothing cannot be told from one that is down.
+fn no_ranges(account: &Account, place: &str) -> Error {
+    let asked = shell_word(account.name.as_bytes());
+    Error::new(Code::LookupFailed, format!("no subordinate IDs of {} are known", account.name))
+        .why(format!("{place}: it gives none, or does not answer"))
+        .fix(match asked {
+            Some(name) => {
+                format!("see what it says (getsubids {name}; getsubids -g {name}), and add a range in the directory")
+            }
+            None => "add a range in the directory".to_owned(),
+        })
 }

@@ -20,7 +20,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         ids.push(id.get());
     }
     let context = Context::load(global)?;
-    super::state::note_unfinished(&context.snapshot, output);
+    super::state::note_state(&context.snapshot, output);
     let mut answers = Vec::new();
     for id in ids {
         answers.push((id, planner::who(&context.snapshot, &context.policy, id)?));

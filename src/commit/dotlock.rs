@@ -3,19 +3,13 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::signal::kill;
-use nix::sys::stat::{FileStat, fstat};
-use nix::time::{ClockId, clock_gettime};
-use nix::unistd::Pid;
 
 use super::folder::Folder;
-
-/// Clocks of files tick coarsely, and those of processes in hundredths of a second.
-const SLACK: Duration = Duration::from_secs(2);
+use crate::host;
+use crate::host::lockfile::Holder;
 
 /// A lock that is ours until [`Dotlock::release`].
 #[derive(Debug)]
@@ -62,15 +56,6 @@ impl Held {
     }
 }
 
-/// Who made an existing lock.
-#[derive(Debug, PartialEq, Eq)]
-enum Holder {
-    /// Surely gone.
-    Gone,
-    /// Alive, or nobody knows.
-    Unsure(Held),
-}
-
 /// Tries to take a lock. A lock whose holder is surely gone is taken over, which is safe only while
 /// `.pwd.lock` is held: the caller must hold it.
 pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
@@ -89,10 +74,10 @@ pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
                 let why = format!("{} cannot be read: {}", shown(etc, name), errno.desc());
                 return Ok(Attempt::Held(Held::unknown(why, &etc.full(name))));
             }
-            Ok(file) => match holder(etc, name, &file)? {
-                Holder::Unsure(held) => return Ok(Attempt::Held(held)),
-                Holder::Gone if etc.is(name, &file)? => etc.remove(name)?,
-                Holder::Gone => {}
+            Ok(file) => match obstacle(etc, name, &file)? {
+                Some(held) => return Ok(Attempt::Held(held)),
+                None if etc.is(name, &file)? => etc.remove(name)?,
+                None => {}
             },
         }
     }
@@ -113,65 +98,19 @@ impl Dotlock {
     }
 }
 
-fn holder(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Holder> {
-    let stat = fstat(&file)?;
+/// Who stands in the way; `None` where the holder is surely gone.
+fn obstacle(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<Option<Held>> {
+    let (holder, age) = host::lockfile::holder(file)?;
     let path = shown(etc, name);
-    let age = age(&stat);
     let since = format!("{} s old", age.as_secs());
-    let unsure = |why| Holder::Unsure(Held::unknown(why, &etc.full(name)));
-    if stat.st_mode & libc::S_IFMT != libc::S_IFREG {
-        return Ok(unsure(format!("{path} is not a regular file")));
-    }
-    let mut content = [0; 32];
-    let len = crate::sys::retry(|| nix::unistd::read(&file, &mut content))?;
-    let content = content.get(..len).unwrap_or_default();
-    if content.is_empty() {
-        return Ok(unsure(format!("{path} is empty and {since}; shadow never takes it over")));
-    }
-    let Some(pid) = pid(content) else {
-        return Ok(unsure(format!("{path} does not hold a pid and is {since}; shadow never takes it over")));
-    };
-    if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
-        return Ok(Holder::Gone);
-    }
-    let boot = since_boot();
-    let predates_boot = boot.is_some_and(|up| age > up + SLACK);
-    let younger = boot.zip(started(pid)).is_some_and(|(up, start)| {
-        // How long the process has run, against how long the lock has been there.
-        up.checked_sub(start).is_some_and(|ran| age > ran + SLACK)
-    });
-    if predates_boot || younger {
-        return Ok(Holder::Gone);
-    }
-    Ok(Holder::Unsure(Held::by(pid, &path, &format!(" and {since}"))))
-}
-
-/// A pid as shadow reads it: decimal, at least 1, then nothing or NULs.
-fn pid(content: &[u8]) -> Option<i32> {
-    let end = content.iter().position(|b| *b == 0).unwrap_or(content.len());
-    let text = std::str::from_utf8(content.get(..end)?).ok()?;
-    text.parse().ok().filter(|pid| *pid >= 1 && text.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// How long ago the lock was made; 0 where its time lies ahead.
-fn age(stat: &FileStat) -> Duration {
-    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
-    SystemTime::now().duration_since(UNIX_EPOCH + Duration::new(seconds, nanos)).unwrap_or_default()
-}
-
-fn since_boot() -> Option<Duration> {
-    clock_gettime(ClockId::CLOCK_BOOTTIME).ok().map(Duration::from)
-}
-
-/// When a process was started, since boot: field 22 of `/proc/PID/stat` (`proc_pid_stat(5)`), in clock ticks.
-fn started(pid: i32) -> Option<Duration> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The command, in parentheses, may hold anything; after the last one field 3 begins.
-    let rest = stat.get(stat.iter().rposition(|b| *b == b')')? + 1..)?;
-    let ticks: u64 = std::str::from_utf8(rest).ok()?.split_ascii_whitespace().nth(19)?.parse().ok()?;
-    let hertz = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
-    Some(Duration::from_millis(ticks.checked_mul(1000)? / u64::try_from(hertz).ok().filter(|h| *h > 0)?))
+    Ok(match holder {
+        Holder::Gone(_) | Holder::Reused(_) => None,
+        Holder::Alive(pid) => Some(Held::by(pid, &path, &format!(" and {since}"))),
+        Holder::Unknown(fault) => {
+            let why = format!("{path} {fault} and is {since}; shadow never takes it over");
+            Some(Held::unknown(why, &etc.full(name)))
+        }
+    })
 }
 
 /// The command of a process, escaped.
@@ -189,7 +128,7 @@ fn shown(etc: &Folder, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let tree = tempfile::tempdir().unwrap();

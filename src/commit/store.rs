@@ -35,7 +35,8 @@ struct Open {
     history: Folder,
     /// Holds the flock; the folders' descriptors are others.
     _lock: File,
-    ledger: Ledger,
+    /// `None` where there is none yet.
+    ledger: Option<Ledger>,
     /// The ledger as it will be, once prepared.
     next: Option<Ledger>,
     /// How many entries the history holds, the transaction of the last, and what stands after it.
@@ -79,17 +80,31 @@ impl Store {
         let history = Folder::new(trust::folder(root, &path)?, root.full(&path));
         let ledger = read_ledger(root, &state, &mut notes)?;
         let (entries, last, torn) = read_history(root, &history, &mut notes)?;
+        // Every commit writes both, so that one without the other was lost.
+        let gone =
+            |path: &str| format!("{} is gone: a new one was begun", crate::text::path(&root.full(path)));
+        match (&ledger, entries) {
+            (None, 1..) => notes.push(gone(records::LEDGER)),
+            (Some(_), 0) if torn.is_empty() && notes.is_empty() => notes.push(gone(records::HISTORY)),
+            _ => {}
+        }
         let open =
             Open { state, history, _lock: lock, ledger, next: None, entries, last, torn, keep: keep.max(1) };
         Ok(Self { open: Some(open), notes })
     }
 
+    /// Takes off the beginning of the journal's own entry, where a crash left no more of it.
+    pub(super) fn mend(&mut self, journal: &Journal) -> Result<()> {
+        let Self { open: Some(open), notes } = self else { return Ok(()) };
+        open.mend(journal, notes)
+    }
+
     /// Makes sure that what [`Store::finish`] will write has room.
     pub(super) fn prepare(&mut self, journal: &Journal) -> Result<()> {
-        let Self { open: Some(open), notes } = self else { return Ok(()) };
-        open.mend(journal, notes)?;
-        if !journal.ledger.is_empty() {
-            let mut next = open.ledger.clone();
+        self.mend(journal)?;
+        let Self { open: Some(open), .. } = self else { return Ok(()) };
+        if !journal.ledger.is_empty() || open.ledger.is_none() {
+            let mut next = open.ledger.clone().unwrap_or_default();
             next.add(&journal.ledger, &journal.entry);
             open.state.temp(LEDGER_TEMP, &next.to_bytes(), &Like::mode(0o644))?;
             open.next = Some(next);
@@ -121,7 +136,7 @@ impl Store {
         if let Some(next) = open.next.take() {
             let failed = |errno| open.state.failed("write", LEDGER, errno);
             open.state.rename(LEDGER_TEMP, LEDGER).map_err(failed)?;
-            open.ledger = next;
+            open.ledger = Some(next);
         }
         // The ledger's name, and that of a new folder for the history.
         open.state.sync().map_err(|errno| open.state.failed("make durable", LEDGER, errno))?;
@@ -183,10 +198,13 @@ impl Open {
             return Ok(());
         }
         let failed = |errno| self.history.failed("mend", ENTRIES, errno);
+        let name = journal.entry.transaction.as_bytes();
         let finished = HistoryEntry { recovered: true, ..journal.entry.clone() };
         let zeros = self.torn.iter().rev().take_while(|byte| **byte == 0).count();
         let there = self.torn.get(..self.torn.len() - zeros).unwrap_or_default();
-        if [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(there)) {
+        let ours = [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(there));
+        // What all entries begin with says nothing of whose this one is; zeros alone hold nothing to lose.
+        if ours && (there.is_empty() || there.windows(name.len()).any(|part| part == name)) {
             let file = self.entries_file().map_err(failed)?;
             let torn = i64::try_from(self.torn.len()).map_err(|_| failed(Errno::EFBIG))?;
             let whole = fstat(&file).map_err(failed)?.st_size - torn;
@@ -247,14 +265,14 @@ fn flock(state: &Folder, deadline: Instant) -> Result<File> {
     }
 }
 
-fn read_ledger(root: &Root, state: &Folder, notes: &mut Vec<String>) -> Result<Ledger> {
+fn read_ledger(root: &Root, state: &Folder, notes: &mut Vec<String>) -> Result<Option<Ledger>> {
     trust::file(root, state.fd(), records::LEDGER)?;
-    let Some((bytes, _)) = root.read(records::LEDGER)? else { return Ok(Ledger::default()) };
+    let Some((bytes, _)) = root.read(records::LEDGER)? else { return Ok(None) };
     match Ledger::parse(&bytes) {
-        Ok(ledger) => Ok(ledger),
+        Ok(ledger) => Ok(Some(ledger)),
         Err(StateError::Damaged(why)) => {
             set_aside(state, LEDGER, &bytes, &why, notes)?;
-            Ok(Ledger::default())
+            Ok(Some(Ledger::default()))
         }
         Err(error) => Err(records::unusable(root, records::LEDGER, &error)),
     }
@@ -271,8 +289,13 @@ fn read_history(
     let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let (whole, torn) = bytes.split_at_checked(end).unwrap_or_default();
     let lines: Vec<&[u8]> = whole.split_inclusive(|b| *b == b'\n').collect();
-    // Reading says which line is damaged; for adding one, the last must be sound.
-    let last = match lines.last().map(|line| HistoryEntry::parse(line)) {
+    // All of them are looked at, and the last is read: it says whether it is the one of the journal.
+    let broken = lines.iter().zip(1_usize..).find(|(line, _)| !HistoryEntry::intact(line));
+    let read = |(line, number): (&&[u8], usize)| match HistoryEntry::parse(line) {
+        Err(StateError::Damaged(why)) => Err(StateError::Damaged(format!("line {number}: {why}"))),
+        entry => entry,
+    };
+    let last = match broken.or_else(|| lines.last().map(|line| (line, lines.len()))).map(read) {
         None => None,
         Some(Ok(entry)) => Some(entry.transaction),
         Some(Err(StateError::Damaged(why))) => {

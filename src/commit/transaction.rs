@@ -226,6 +226,7 @@ fn entry(change: &Change, after: &PerKind<Document>) -> HistoryEntry {
         login_uid: host::login_uid(),
         uid: nix::unistd::getuid().as_raw(),
         recovered: false,
+        taken_back: false,
         files,
     }
 }

@@ -20,29 +20,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "own-id-in-range",
-        group: Group::Files,
-        severity: Status::Error,
-        title: "the user's own ID lies in the user's own range",
-        explain: "The map would name that ID twice, as 0 and within the range, which the kernel refuses. Common \
-                  with directory accounts, whose uids are above 100000.",
-        consequence: "newuidmap: write to uid_map failed: Invalid argument",
-        explains: |step, words| is_map(step) && words.contains("Invalid argument"),
-        find: |facts| each(facts, own_id),
-        ..BASE
-    },
-    Entry {
-        id: "own-ranges-overlap",
-        group: Group::Files,
-        severity: Status::Error,
-        title: "two lines of the user overlap",
-        explain: "The map would name IDs twice, which the kernel refuses. One line by name and one by uid do this too.",
-        consequence: "newuidmap: write to uid_map failed: Invalid argument",
-        explains: |step, words| is_map(step) && words.contains("Invalid argument"),
-        find: |facts| each(facts, overlap),
-        ..BASE
-    },
-    Entry {
         id: "map-too-long",
         group: Group::Files,
         severity: Status::Error,
@@ -51,6 +28,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, too_long),
+        audit: Some(super::shares::too_long),
         ..BASE
     },
 ];
@@ -58,7 +36,7 @@ pub(super) static ENTRIES: &[Entry] = &[
 /// Message, evidence and fix.
 type Texts = (String, String, String);
 
-fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind) -> Option<Texts>) -> Vec<Seen> {
+pub(super) fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind) -> Option<Texts>) -> Vec<Seen> {
     let seen = |kind: Kind| {
         let (message, evidence, fix) = find(facts, kind)?;
         Some(Seen { file: Some(format!("/etc/{}", kind.file())), message, evidence, fix, ..Seen::default() })
@@ -92,7 +70,7 @@ fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     })
 }
 
-fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
+pub(super) fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     let id = own(facts, kind);
     let range = facts.ranges[kind].iter().find(|range| range.contains(id))?;
     let name = kind.name();
@@ -103,7 +81,7 @@ fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     ))
 }
 
-fn overlap(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
+pub(super) fn overlap(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
     let ranges = facts.ranges[kind];
     let (first, second) = ranges
         .iter()

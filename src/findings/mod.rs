@@ -1,11 +1,23 @@
 //! The catalogue of faults. One static table: an entry has its id, group, severity, text, the steps of a
 //! container that it can explain, and a function from facts to findings. One file a group.
 
+mod allocators;
 mod cause;
+mod defaults;
+mod disk;
 mod files;
+mod held;
 mod helpers;
 mod kernel;
+mod lines;
+mod numbers;
+mod owners;
+mod pages;
+mod peers;
 mod ranges;
+mod shares;
+mod spelling;
+mod state;
 mod survey;
 
 pub use cause::{NO_ANSWER, cause};
@@ -43,6 +55,20 @@ pub enum Group {
     Files,
     /// Which IDs the lines hold, and whose else they are.
     Ranges,
+    /// How the lines are written, and who reads them how.
+    Lines,
+    /// Whose the lines are, and whether they have what they should.
+    Owners,
+    /// Both files as files: mode, owner, links, mounts.
+    Disk,
+    /// What interrupted programs left, and what subidctl remembers.
+    State,
+    /// Other programs that take or give IDs here.
+    Allocators,
+    /// What login.defs and nsswitch.conf make useradd do.
+    Defaults,
+    /// What other tools' faults leave in the files.
+    Peers,
 }
 
 impl Group {
@@ -53,12 +79,19 @@ impl Group {
             Self::Kernel => "kernel",
             Self::Files => "files",
             Self::Ranges => "ranges",
+            Self::Lines => "lines",
+            Self::Owners => "owners",
+            Self::Disk => "disk",
+            Self::State => "state",
+            Self::Allocators => "allocators",
+            Self::Defaults => "defaults",
+            Self::Peers => "peers",
         }
     }
 }
 
 /// How bad it is, or that there is nothing to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Looked at, and right.
@@ -91,7 +124,7 @@ pub struct Finding {
     pub id: &'static str,
     /// The entry's.
     pub group: Group,
-    /// The entry's severity.
+    /// The entry's severity, or that it could not be looked at.
     pub status: Status,
     /// The file concerned.
     pub file: Option<String>,
@@ -105,7 +138,7 @@ pub struct Finding {
     pub consequence: String,
     /// What was seen that says so: a path, mode, capability, sysctl.
     pub evidence: String,
-    /// One command, or one sentence where no command mends it.
+    /// What mends it: a command or a sentence a line, the first choice first.
     pub fix: String,
 }
 
@@ -130,6 +163,8 @@ pub struct Entry {
     find: fn(&Facts<'_>) -> Vec<Seen>,
     /// Looks for it in both files and on the host, all owners; `None` where `audit` has no part in it.
     audit: Option<fn(&Survey<'_>) -> Vec<Seen>>,
+    /// Said only of lines of which nothing else is said.
+    alone: bool,
 }
 
 /// What entries have in common that say nothing else: each names its own id, texts and at least one of
@@ -144,6 +179,7 @@ const BASE: Entry = Entry {
     explains: |_, _| false,
     find: |_| Vec::new(),
     audit: None,
+    alone: false,
 };
 
 /// What an entry's function saw.
@@ -158,12 +194,14 @@ struct Seen {
     message: String,
     evidence: String,
     fix: String,
+    /// Instead of the entry's severity: what could not be looked at.
+    status: Option<Status>,
 }
 
 impl Entry {
     /// Every finding of this entry.
     pub fn find(&self, facts: &Facts<'_>) -> Vec<Finding> {
-        let owner = || (self.group == Group::Files).then(|| facts.user.to_string());
+        let owner = || matches!(self.group, Group::Files | Group::Ranges).then(|| facts.user.to_string());
         let finding = |seen: Seen| Finding { owner: owner(), ..self.finding(seen) };
         (self.find)(facts).into_iter().map(finding).collect()
     }
@@ -177,7 +215,7 @@ impl Entry {
         Finding {
             id: self.id,
             group: self.group,
-            status: self.severity,
+            status: seen.status.unwrap_or(self.severity),
             file: seen.file,
             line: seen.line,
             owner: seen.owner.map(|owner| escape(&owner)),
@@ -191,7 +229,29 @@ impl Entry {
 
 /// All entries, the more specific cause before the more general.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    [files::ENTRIES, helpers::ENTRIES, kernel::ENTRIES, ranges::ENTRIES].into_iter().flatten()
+    [
+        files::ENTRIES,
+        peers::ENTRIES,
+        numbers::ENTRIES,
+        held::ENTRIES,
+        ranges::ENTRIES,
+        helpers::ENTRIES,
+        kernel::ENTRIES,
+        allocators::HIGH,
+        lines::ENTRIES,
+        spelling::ENTRIES,
+        owners::ENTRIES,
+        shares::ENTRIES,
+        disk::ENTRIES,
+        state::ENTRIES,
+        allocators::ENTRIES,
+        defaults::COMPUTED,
+        defaults::ENTRIES,
+        numbers::HIGH,
+        pages::ENTRIES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The entry with this id.
@@ -210,5 +270,7 @@ fn is_map(step: Step) -> bool {
     matches!(step, Step::UidMap | Step::GidMap)
 }
 
+#[cfg(test)]
+mod host_tests;
 #[cfg(test)]
 mod tests;

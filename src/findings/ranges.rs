@@ -1,55 +1,101 @@
-//! Which IDs the lines hold, and whose else they are.
+//! Lines that meet other lines.
 
-use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
-use crate::range::Kind;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+
+use super::files::{each, overlap as two_overlap};
+use super::survey::{Holder, path};
+use super::{BASE, Entry, Group, Seen, Status, Survey, is_map};
+use crate::idfile::Claim;
+use crate::range::{Kind, PerKind, Range};
+use crate::snapshot::Account;
 use crate::text::{escape, shell_word};
 
-pub(super) static ENTRIES: &[Entry] = &[Entry {
-    id: "overlap",
-    group: Group::Ranges,
-    severity: Status::Critical,
-    title: "two owners hold the same IDs",
-    explain: "Whoever of the two starts a container there can read, change and give away the files of the \
-                  other's containers. Nothing in shadow prevents it: usermod -v, editors and scripts write such \
-                  lines without a word.",
-    consequence: "each of the two is root over files of the other's containers",
-    audit: Some(overlaps),
-    ..BASE
-}];
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "overlap",
+        group: Group::Ranges,
+        severity: Status::Critical,
+        title: "two owners hold the same IDs",
+        explain: "Whoever of the two starts a container there can read, change and give away the files of the \
+                  other's containers, and end their processes. Nothing in shadow prevents it: usermod -v takes \
+                  another user's range with exit 0, and editors, scripts and copied lines do it without a word. \
+                  Apptainer's own allocator asks only whether the first ID of its range is free. The line that \
+                  comes later in the file is the one named here.",
+        consequence: "each of the two is root over the files of the other's containers",
+        audit: Some(overlaps),
+        ..BASE
+    },
+    Entry {
+        id: "duplicate-line",
+        group: Group::Ranges,
+        severity: Status::Error,
+        title: "a line stands in the file twice",
+        explain: "Scripts that append without looking make such lines. newuidmap is content with them, but podman \
+                  and buildah put every line into the map, and the kernel refuses a map that names an ID twice. \
+                  rootlesskit drops exact duplicates. Removing one of the two takes nothing from anybody.",
+        consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        audit: Some(duplicates),
+        ..BASE
+    },
+    Entry {
+        id: "own-ranges-overlap",
+        group: Group::Ranges,
+        severity: Status::Error,
+        title: "two lines of the same owner overlap",
+        explain: "The map would name IDs twice, which the kernel refuses. One line by name and one by uid are \
+                  lines of one owner too: newuidmap and podman add both up (shadow issue 424).",
+        consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        explains: |step, words| is_map(step) && words.contains("Invalid argument"),
+        find: |facts| each(facts, two_overlap),
+        audit: Some(own_overlaps),
+        ..BASE
+    },
+    Entry {
+        id: "over-released",
+        group: Group::Ranges,
+        severity: Status::Critical,
+        title: "a range lies over one that was given back",
+        explain: "A line with a ! before its owner keeps IDs from being given to anybody: files of the former \
+                  owner's containers may still have them. subidctl, Apptainer ('config fakeroot --disable') and \
+                  shadow's useradd leave such IDs alone; usermod -v and editors do not. A range that was \
+                  commented out counts as kept too, since shadow still reads it, and so does a range that the \
+                  ledger remembers when its line is gone.",
+        consequence: "the new owner can read and change the files that the former owner's containers left behind",
+        audit: Some(over_released),
+        ..BASE
+    },
+];
 
 /// A line that begins within the reach of another owner's line.
 fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
+    let starts = PerKind::from_fn(|kind| {
+        // The lowest comes last.
+        let claims: Vec<&Claim<'_>> = survey.live(kind).collect();
+        claims.iter().rev().map(|claim| (survey.holder(claim.owner), claim.range.first())).collect()
+    });
     let of_kind = |kind: Kind| {
         let mut seen = Vec::new();
-        // The claim that reaches highest so far, of each of two owners.
-        let mut reach: [Option<&crate::idfile::Claim<'_>>; 2] = [None, None];
-        for claim in survey.claims[kind].iter().filter(|claim| !claim.released) {
-            let other = reach.into_iter().flatten().find(|other| {
-                other.line != claim.line
-                    && other.range.overlaps(claim.range)
-                    && !survey.same_owner(other.owner, claim.owner)
-            });
-            if let Some(other) = other {
-                seen.push(overlap(survey, kind, claim, other));
+        // The claims that reach highest so far, of two owners, the highest first.
+        let mut reach: [Option<&Claim<'_>>; 2] = [None, None];
+        for claim in survey.live(kind) {
+            let holder = survey.holder(claim.owner);
+            let same =
+                |held: Option<&Claim<'_>>| held.is_some_and(|held| survey.holder(held.owner) == holder);
+            let other = reach.into_iter().find(|held| !same(*held)).flatten();
+            if let Some(other) =
+                other.filter(|other| other.line != claim.line && other.range.overlaps(claim.range))
+            {
+                seen.push(overlap(survey, &starts, kind, claim, other));
             }
-            let own = reach
-                .iter()
-                .position(|held| held.is_some_and(|held| survey.same_owner(held.owner, claim.owner)));
-            let further = |held: Option<&crate::idfile::Claim<'_>>| {
-                held.is_none_or(|held| held.range.last() < claim.range.last())
-            };
-            match own {
-                Some(index) if further(reach[index]) => reach[index] = Some(claim),
-                Some(_) => {}
-                None => {
-                    let lower = usize::from(
-                        reach[0].map(|held| held.range.last()) > reach[1].map(|held| held.range.last()),
-                    );
-                    if further(reach[lower]) {
-                        reach[lower] = Some(claim);
-                    }
-                }
+            let further =
+                |held: Option<&Claim<'_>>| held.is_none_or(|held| held.range.last() < claim.range.last());
+            let slot = usize::from(!same(reach[0]));
+            if further(reach[slot]) {
+                reach[slot] = Some(claim);
+            }
+            if further(reach[0]) || reach[0].map(|c| c.range.last()) < reach[1].map(|c| c.range.last()) {
+                reach.swap(0, 1);
             }
         }
         seen
@@ -57,25 +103,193 @@ fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
     Kind::BOTH.into_iter().flat_map(of_kind).collect()
 }
 
-fn overlap(
-    survey: &Survey<'_>,
+/// Where the first range of each holder starts.
+type Starts<'a> = PerKind<HashMap<Holder<'a>, u32>>;
+
+fn overlap<'a>(
+    survey: &Survey<'a>,
+    starts: &Starts<'a>,
     kind: Kind,
-    claim: &crate::idfile::Claim<'_>,
-    other: &crate::idfile::Claim<'_>,
+    claim: &Claim<'a>,
+    other: &Claim<'a>,
 ) -> Seen {
     // Whoever was there first keeps the IDs.
     let (later, first) = if claim.line > other.line { (claim, other) } else { (other, claim) };
     let common = later.range.intersection(first.range).unwrap_or(later.range);
-    let message = format!(
-        "{common} of {} are also {}'s ({} line {})",
-        escape(later.owner),
-        escape(first.owner),
-        path(kind),
-        first.line
-    );
-    let fix = match shell_word(later.owner) {
-        Some(name) => format!("sudo subidctl apply --replace {name}"),
-        None => "give the later of the two another range".to_owned(),
-    };
+    let (owner, file) = (escape(later.owner), path(kind));
+    let message =
+        format!("{common} of {owner} are also {}'s ({file} line {})", escape(first.owner), first.line);
+    let mut fix = survey.another(later.owner);
+    if let Some(account) = survey.account(later.owner) {
+        let other = starts[kind.other()].get(&survey.holder(later.owner)).copied();
+        let _ = write!(
+            fix,
+            "\nthen, as {owner}, to begin anew: podman system reset\n\
+             or, to keep the files: subidctl template render chown-script {}",
+            moved(kind, later, account, other)
+        );
+    }
     survey.of_claim(kind, later, message, fix)
+}
+
+/// The values of the script that are known before the new range is: all but its starts.
+fn moved(kind: Kind, claim: &Claim<'_>, account: &Account, other: Option<u32>) -> String {
+    let first = claim.range.first();
+    let (uid, gid) = match kind {
+        Kind::Uid => (first, other.unwrap_or(first)),
+        Kind::Gid => (other.unwrap_or(first), first),
+    };
+    let owner = shell_word(account.name.as_bytes()).unwrap_or_else(|| account.uid.to_string());
+    let path = shell_word(&account.home).unwrap_or_default();
+    format!(
+        "--set owner={owner} --set path={path} --set count={} --set old_uid={uid} --set old_gid={gid} \
+         --set new_uid=START --set new_gid=START",
+        claim.range.count()
+    )
+}
+
+/// Lines that take IDs and are the same, byte for byte, as one before them.
+fn duplicates(survey: &Survey<'_>) -> Vec<Seen> {
+    let of_kind = |kind: Kind| {
+        let mut claims: Vec<&Claim<'_>> = survey.claims[kind].iter().collect();
+        claims.sort_by_key(|claim| claim.line);
+        claims.dedup_by_key(|claim| claim.line);
+        let mut first: HashMap<&[u8], usize> = HashMap::new();
+        claims.into_iter().filter_map(move |claim| {
+            let before = *first.entry(survey.bytes(kind, claim.line)).or_insert(claim.line);
+            let message = || format!("the same line as {} line {before}", path(kind));
+            let seen = || survey.of_claim(kind, claim, message(), survey.command("audit --fix"));
+            (before != claim.line).then(seen)
+        })
+    };
+    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+}
+
+/// Lines that begin within the reach of another line of their owner.
+fn own_overlaps(survey: &Survey<'_>) -> Vec<Seen> {
+    let of_kind = |kind: Kind| {
+        let mut reach: HashMap<_, &Claim<'_>> = HashMap::new();
+        survey.live(kind).filter_map(move |claim| {
+            let held = reach.entry(survey.holder(claim.owner)).or_insert(claim);
+            let other = *held;
+            if held.range.last() < claim.range.last() {
+                *held = claim;
+            }
+            let (later, first) = if claim.line > other.line { (claim, other) } else { (other, claim) };
+            let message = || {
+                let spelled = if first.owner == later.owner {
+                    String::new()
+                } else {
+                    format!(", as {}", escape(first.owner))
+                };
+                let (owner, file) = (escape(later.owner), path(kind));
+                let common = later.range.intersection(first.range).unwrap_or(later.range);
+                format!("{common} of {owner} are in {file} line {} too{spelled}", first.line)
+            };
+            let seen = || survey.of_claim(kind, later, message(), survey.another(later.owner));
+            (later.line != first.line && later.range.overlaps(first.range)).then(seen)
+        })
+    };
+    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+}
+
+/// IDs that are kept for nobody: whose they were, and where that stands.
+struct Kept<'a> {
+    range: Range,
+    /// The former owner, and whether the line is commented out: the owner's own later line is then right.
+    owner: &'a [u8],
+    commented: bool,
+    place: String,
+}
+
+/// Live lines over released or commented-out ones.
+fn over_released(survey: &Survey<'_>) -> Vec<Seen> {
+    let of_kind = |kind: Kind| {
+        let dormant = survey.claims[kind].iter().filter(|claim| claim.is_dormant()).map(|claim| Kept {
+            range: claim.range,
+            owner: claim.commented().unwrap_or(claim.owner),
+            commented: claim.commented().is_some(),
+            place: format!("{} line {}", path(kind), claim.line),
+        });
+        let ledger =
+            survey.snapshot.released.iter().filter(|released| released.kind == kind).map(|released| Kept {
+                range: released.range,
+                owner: &released.owner,
+                commented: false,
+                place: "subidctl's ledger".to_owned(),
+            });
+        let mut kept: Vec<Kept<'_>> = dormant.chain(ledger).collect();
+        kept.sort_by_key(|kept| kept.range);
+        let mut reach = 0;
+        let reach: Vec<u32> = kept
+            .iter()
+            .map(|kept| {
+                reach = reach.max(kept.range.last());
+                reach
+            })
+            .collect();
+        let mut told = HashSet::new();
+        let mut seen = Vec::new();
+        for claim in survey.live(kind) {
+            let end = kept.partition_point(|kept| kept.range.first() <= claim.range.last());
+            let candidates = kept.iter().zip(&reach).take(end).rev();
+            let mut near =
+                candidates.take_while(|(_, reach)| **reach >= claim.range.first()).map(|(kept, _)| kept);
+            let meets = |kept: &&Kept<'_>| {
+                kept.range.overlaps(claim.range) && !(kept.commented && kept.owner == claim.owner)
+            };
+            let Some(kept) = near.find(meets).filter(|_| told.insert(claim.line)) else { continue };
+            let common = claim.range.intersection(kept.range).unwrap_or(claim.range);
+            let (owner, former) = (escape(claim.owner), escape(kept.owner));
+            let how = if kept.commented { "commented out as" } else { "released by" };
+            let message = format!("{common} of {owner} were {how} {former} ({})", kept.place);
+            seen.push(survey.of_claim(kind, claim, message, survey.another(claim.owner)));
+        }
+        seen
+    };
+    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Survey, audit};
+    use crate::idfile::Document;
+    use crate::policy::Policy;
+    use crate::snapshot::Snapshot;
+    use proptest::prelude::*;
+
+    fn found(subuid: &str) -> Vec<(&'static str, usize)> {
+        let mut snapshot = Snapshot::default();
+        snapshot.files.uid.document = Some(Document::new(subuid.as_bytes().to_vec()));
+        let policy = Policy::default();
+        let found = audit(&Survey::new(&snapshot, &policy)).findings;
+        let of_line = found.iter().filter(|f| f.group == super::Group::Ranges);
+        of_line.filter_map(|f| Some((f.id, f.line?))).collect()
+    }
+
+    #[test]
+    fn each_later_line_is_named() {
+        assert_eq!(found("a:100000:10\nb:100010:10\n"), []);
+        assert_eq!(found("a:100005:10\nb:100000:10\n"), [("overlap", 2)]);
+        assert_eq!(found("a:100000:100\na:100050:10\nb:100055:10\n")[..1], [("overlap", 3)]);
+        assert_eq!(found("a:100000:10\na:100000:10\n"), [("duplicate-line", 2)]);
+        assert_eq!(found("a:100000:10\na:100009:10\n"), [("own-ranges-overlap", 2)]);
+        assert_eq!(found("!a:100000:10\nb:100009:10\n"), [("over-released", 2)]);
+        assert_eq!(found("#a:100000:10\na:100009:10\n"), [], "an owner's own former line");
+        assert_eq!(found("!a:100000:90\n!c:100010:1\nb:100080:10\n"), [("over-released", 3)]);
+    }
+
+    proptest! {
+        /// Whoever shares an ID with another owner is part of a pair that is named.
+        #[test]
+        fn no_overlap_is_missed(list in prop::collection::vec((0usize..4, 0u32..60, 1u32..20), 1..12)) {
+            let lines: Vec<String> =
+                list.iter().map(|(o, start, n)| format!("{}:{}:{n}\n", ["a", "b", "c", "d"][*o], 100_000 + start)).collect();
+            let any = list.iter().enumerate().any(|(i, (o, s, n))| {
+                list.iter().take(i).any(|(p, t, m)| o != p && s < &(t + m) && t < &(s + n))
+            });
+            let named = found(&lines.concat()).iter().any(|(id, _)| *id == "overlap");
+            prop_assert_eq!(named, any, "{}", lines.concat());
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Finding, Group, Seen, Status, catalogue};
-use crate::idfile::{Claim, Document};
+use crate::idfile::{Claim, Document, Oddity, oddity};
+use crate::planner::{Barred, Met};
 use crate::policy::Policy;
-use crate::range::{Kind, PerKind};
+use crate::range::{Kind, PerKind, Uid};
 use crate::snapshot::{Account, Snapshot};
-use crate::text::escape;
+use crate::text::{escape, shell_word};
 
 /// The facts of an audit, with what several entries need worked out once: an entry may walk over all lines,
 /// but not over all lines for each line.
@@ -21,8 +22,19 @@ pub struct Survey<'a> {
     pub(super) lines: PerKind<Vec<&'a [u8]>>,
     /// What the lines take, in order of first IDs, then of lines.
     pub(super) claims: PerKind<Vec<Claim<'a>>>,
+    /// Lines that are not as they should be written, by number.
+    pub(super) odd: PerKind<Vec<(usize, Oddity)>>,
+    /// The gravest of what the IDs of claims meet, by the claim's index.
+    pub(super) met: PerKind<Vec<(usize, Met)>>,
     /// The account that each owner field means.
     accounts: HashMap<&'a [u8], Option<&'a Account>>,
+}
+
+/// Whose a line is: one account, however it is spelled, or a name that no account has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Holder<'a> {
+    Account(Uid),
+    Name(&'a [u8]),
 }
 
 /// What an audit found.
@@ -36,18 +48,27 @@ impl<'a> Survey<'a> {
     /// Works out what the entries share.
     pub fn new(snapshot: &'a Snapshot, policy: &'a Policy) -> Self {
         let documents = |kind: Kind| snapshot.files[kind].document.iter();
-        let lines =
+        let lines: PerKind<Vec<&'a [u8]>> =
             PerKind::from_fn(|kind| documents(kind).flat_map(Document::lines).map(|line| line.raw).collect());
         let claims: PerKind<Vec<Claim<'a>>> = PerKind::from_fn(|kind| {
             let mut claims: Vec<_> = documents(kind).flat_map(Document::claims).collect();
             claims.sort_by_key(|claim| (claim.range, claim.line));
             claims
         });
+        let odd = PerKind::from_fn(|kind| {
+            let lines = lines[kind].iter().zip(1..);
+            lines.filter_map(|(raw, number)| Some((number, oddity(raw)?))).collect()
+        });
+        let met = PerKind::from_fn(|kind| {
+            let barred = Barred::new(snapshot, policy, kind);
+            let live = claims[kind].iter().enumerate().filter(|(_, claim)| !claim.is_dormant());
+            live.filter_map(|(index, claim)| Some((index, barred.first(claim.range)?))).collect()
+        });
         let mut accounts = HashMap::new();
         for claim in Kind::BOTH.into_iter().flat_map(|kind| &claims[kind]) {
             accounts.entry(claim.owner).or_insert_with(|| snapshot.accounts.by_owner(claim.owner));
         }
-        Self { snapshot, policy, lines, claims, accounts }
+        Self { snapshot, policy, lines, claims, odd, met, accounts }
     }
 
     /// The account that an owner field of a claim means.
@@ -55,15 +76,82 @@ impl<'a> Survey<'a> {
         self.accounts.get(owner).copied().flatten()
     }
 
-    /// Whether two owner fields mean the same account, or are spelled alike.
-    pub(super) fn same_owner(&self, a: &[u8], b: &[u8]) -> bool {
-        a == b || self.account(a).zip(self.account(b)).is_some_and(|(a, b)| a.uid == b.uid)
+    /// Whose a line with this owner field is.
+    pub(super) fn holder(&self, owner: &'a [u8]) -> Holder<'a> {
+        self.account(owner).map_or(Holder::Name(owner), |account| Holder::Account(account.uid))
+    }
+
+    /// The claims that grant their IDs to somebody, in order of first IDs.
+    pub(super) fn live(&self, kind: Kind) -> impl Iterator<Item = &Claim<'a>> {
+        self.claims[kind].iter().filter(|claim| !claim.is_dormant())
+    }
+
+    /// `sudo subidctl …`, for the tree that was looked at.
+    pub(super) fn command(&self, words: &str) -> String {
+        let host = &self.snapshot.host;
+        match shell_word(host.root.as_bytes()) {
+            Some(root) if !host.running && !host.root.is_empty() => {
+                format!("sudo subidctl -R {root} {words}")
+            }
+            _ => format!("sudo subidctl {words}"),
+        }
+    }
+
+    /// The command that gives an owner another range, or takes the range back where no account has that
+    /// name; words where the name cannot be pasted.
+    pub(super) fn another(&self, owner: &[u8]) -> String {
+        let account = self.account(owner);
+        let name = account.map_or(owner, |account| account.name.as_bytes());
+        match (shell_word(name), account) {
+            (Some(name), Some(_)) => self.command(&format!("apply --replace {name}")),
+            (Some(name), None) => self.command(&format!("release {name}")),
+            (None, Some(account)) => self.command(&format!("apply --replace +{}", account.uid)),
+            (None, None) => "remove the line: its owner is no name that can be typed".to_owned(),
+        }
+    }
+
+    /// `sudo sed -i '3s/.*/bob:100000:65536/' /etc/subuid`: a change of one line that keeps the numbers of
+    /// all others; `None` where the script or the file cannot be pasted.
+    pub(super) fn sed(&self, kind: Kind, line: usize, change: &str) -> Option<String> {
+        let root = self.snapshot.host.root.trim_end_matches('/');
+        let file = shell_word(format!("{root}{}", path(kind)).as_bytes())?;
+        Some(format!("sudo sed -i {} {file}", shell_word(format!("{line}{change}").as_bytes())?))
     }
 
     /// A line's bytes, escaped, as evidence.
     pub(super) fn raw(&self, kind: Kind, line: usize) -> String {
+        let raw = escape(self.bytes(kind, line));
+        if raw.is_empty() { "(an empty line)".to_owned() } else { raw }
+    }
+
+    /// A line's bytes, without its newline.
+    pub(super) fn bytes(&self, kind: Kind, line: usize) -> &'a [u8] {
         let raw = line.checked_sub(1).and_then(|index| self.lines[kind].get(index));
-        escape(raw.copied().unwrap_or_default())
+        raw.copied().unwrap_or_default()
+    }
+
+    /// A path of the system that is looked at, as the caller reaches it: below `--root`, in that folder.
+    pub(super) fn full(&self, path: &str) -> String {
+        format!("{}{path}", self.snapshot.host.root.trim_end_matches('/'))
+    }
+
+    /// [`Survey::full`] as a word of a command.
+    pub(super) fn word(&self, path: &str) -> String {
+        shell_word(self.full(path).as_bytes()).unwrap_or_else(|| path.to_owned())
+    }
+
+    /// Commands of subidctl's, for the tree that is looked at: what is wrong there must not be mended here.
+    fn there(&self, fix: String) -> String {
+        if self.snapshot.host.running || !fix.contains("subidctl ") {
+            return fix;
+        }
+        let there = format!("subidctl -R {} ", self.word(""));
+        let line = |line: &str| match line.strip_prefix("subidctl ") {
+            _ if line.contains(&there) => line.to_owned(),
+            Some(rest) => there.clone() + rest,
+            None => line.replace("sudo subidctl ", &format!("sudo {there}")),
+        };
+        fix.lines().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// What was seen of a claim's line.
@@ -75,6 +163,7 @@ impl<'a> Survey<'a> {
             message,
             evidence: self.raw(kind, claim.line),
             fix,
+            ..Seen::default()
         }
     }
 }
@@ -88,24 +177,33 @@ pub(super) fn path(kind: Kind) -> String {
 /// follows from it would say the same in other words. An entry's place in the catalogue is its precedence.
 pub fn audit(survey: &Survey<'_>) -> Audit {
     let mut seen: HashSet<(Group, Option<String>, usize)> = HashSet::new();
+    let mut named: HashSet<(Option<String>, usize)> = HashSet::new();
     let mut findings: Vec<Finding> = Vec::new();
     for entry in catalogue() {
         let mut here = HashSet::new();
         let found = entry.audit.map(|look| look(survey)).unwrap_or_default();
-        for finding in found.into_iter().map(|seen| entry.finding(seen)) {
+        for mut finding in found.into_iter().map(|seen| entry.finding(seen)) {
+            finding.fix = survey.there(finding.fix);
             if let Some(line) = finding.line {
                 let place = (finding.group, finding.file.clone(), line);
-                if seen.contains(&place) {
+                if seen.contains(&place) || (entry.alone && named.contains(&(place.1.clone(), line))) {
                     continue;
                 }
+                named.insert((place.1.clone(), line));
                 here.insert(place);
             }
             findings.push(finding);
         }
         seen.extend(here);
     }
-    findings.sort_by(|a, b| (rank(a), &a.file, a.line).cmp(&(rank(b), &b.file, b.line)));
+    findings.sort_by(|a, b| (rank(a), place(a)).cmp(&(rank(b), place(b))));
     Audit { findings }
+}
+
+/// By file, subuid before subgid as everywhere, and by line.
+fn place(finding: &Finding) -> (bool, Option<&str>, Option<usize>) {
+    let file = finding.file.as_deref();
+    (file == Some("/etc/subgid"), file, finding.line)
 }
 
 /// The worst first.

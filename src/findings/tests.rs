@@ -1,4 +1,5 @@
 use super::*;
+use crate::idfile::Oddity;
 use crate::idmap::Extent;
 use crate::proof::Failure;
 use crate::snapshot::{Helper, Kernel, Process};
@@ -37,7 +38,11 @@ const USUAL: [&str; 1] = ["100000:65536"];
 fn ids_are_unique_and_texts_are_there() {
     let mut ids: Vec<_> = catalogue().map(|entry| entry.id).collect();
     for entry in catalogue() {
-        assert!(entry.id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", entry.id);
+        assert!(
+            entry.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "{}",
+            entry.id
+        );
         assert!(!entry.title.is_empty() && !entry.explain.is_empty() && !entry.consequence.is_empty());
     }
     let count = ids.len();
@@ -132,4 +137,34 @@ fn the_users_own_lines_are_a_cause() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(explain(&machine, &many, Step::GidMap, INVALID).cause, "map-too-long");
     assert_eq!(explain(&machine, &[], Step::Prepare, "no range").cause, "no-range");
+}
+
+/// The planner's refusals and warnings, and the causes of failures, use ids that `explain` has a page for.
+#[test]
+fn every_id_that_is_printed_can_be_explained() {
+    let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let planner = std::fs::read_dir(src.join("planner")).unwrap().map(|entry| entry.unwrap().path());
+    let files = planner.chain([src.join("findings/cause.rs")]);
+    let mut ids: Vec<String> = Oddity::ALL.iter().map(|oddity| oddity.id().to_owned()).collect();
+    for path in files.filter(|path| !path.to_string_lossy().ends_with("tests.rs")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        // An id is a whole literal of lower-case words and numbers with hyphens between them.
+        let id = |word: &&str| {
+            let parts: Vec<&str> = word.split('-').collect();
+            let plain = |part: &&str| part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            parts.len() > 1 && parts.iter().all(|part| !part.is_empty() && plain(part))
+        };
+        ids.extend(code.split('"').filter(id).map(str::to_owned));
+    }
+    for known in
+        ["range-differs", "above-2-31", "holds-65535", "duplicate-line", "no-answer", "final-newline"]
+    {
+        assert!(ids.iter().any(|id| id == known), "{known} is not found: {ids:?}");
+    }
+    let others = ["first-fit", "primary-group", "systemd-homed"];
+    let missing: Vec<_> =
+        ids.iter().filter(|id| entry(id).is_none() && !others.contains(&id.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(["overlap", "unexplained"].into_iter().all(|id| entry(id).is_some()));
 }

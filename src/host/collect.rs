@@ -6,7 +6,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fstat};
 
 use super::follow::read_following;
-use super::{Root, Stat, login_defs, namespaces, nsswitch, passwd, site};
+use super::{Root, Stat, disk, login_defs, namespaces, nsswitch, passwd, site};
 use crate::error::{Code, Error, Result};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
@@ -26,12 +26,29 @@ pub fn snapshot(root: &Root) -> Result<Snapshot> {
 }
 
 /// As [`snapshot`], for a reader who wants to know what is wrong: of subuid and subgid one that cannot be
-/// read is no error, but has its trouble noted.
+/// read is no error, but has its trouble noted. Also looks around the files, at everybody who hands out IDs,
+/// and below a root for the module that `subid:` names.
 ///
 /// # Errors
 /// As [`snapshot`], for the other files.
 pub fn survey(root: &Root) -> Result<Snapshot> {
-    whole(root, gather(root, true)?)
+    let mut snapshot = whole(root, gather(root, true)?)?;
+    snapshot.disk = disk::disk(root)?;
+    site::allocators(root, &mut snapshot.site);
+    if let Some(module) = snapshot.nsswitch.subid_module.as_mut().filter(|_| !root.is_running()) {
+        module.found = nsswitch::find_module_below(root, &module.name);
+    }
+    snapshot.name_readers = name_readers(root);
+    Ok(snapshot)
+}
+
+/// Programs that are installed and find a range by its owner's name alone: lxc-usernsexec takes the first
+/// line with the login name.
+fn name_readers(root: &Root) -> Vec<String> {
+    let there =
+        |folder: &&&str| root.open(&format!("{folder}/lxc-usernsexec"), OFlag::O_PATH, Mode::empty()).is_ok();
+    let found = super::FOLDERS.iter().find(there);
+    found.map(|folder| format!("{folder}/lxc-usernsexec")).into_iter().collect()
 }
 
 /// Adds what is not in files.
@@ -307,10 +324,14 @@ mod tests {
         };
         before.accounts.add_user(lena);
         before.accounts.lookups.asked.insert((Kind::Uid, 7));
+        let range = crate::range::Range::single(100_000);
+        before.released =
+            vec![crate::snapshot::Released { kind: Kind::Uid, owner: b"a".to_vec(), uid: None, range }];
         std::fs::write(tree.path().join("etc/passwd"), "b:x:2:2:::\n").unwrap();
         let after = reread(&root, &before).unwrap();
         assert!(after.accounts.by_name(b"lena").is_some() && after.accounts.by_name(b"b").is_some());
         assert!(after.accounts.by_name(b"a").is_none());
         assert_eq!(after.accounts.lookups.asked.len(), 1);
+        assert_eq!(after.released, before.released);
     }
 }

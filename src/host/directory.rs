@@ -12,11 +12,13 @@ use crate::sys;
 const PATIENCE: usize = 3;
 
 /// Asks for all accounts and groups, and adds those that the files lack. Most directories list nothing
-/// (sssd's `enumerate = false`), so what is missing afterwards is not known to be absent.
+/// (sssd's `enumerate = false`), so what is missing afterwards is not known to be absent; where they list
+/// nobody at all, the snapshot's look-ups say so.
 pub fn enumerate(snapshot: &mut Snapshot) {
     // A list has no errors: see `sys::all_users`.
     let users = ask(snapshot, Kind::Uid, || Ok(sys::all_users())).unwrap_or_default();
     let groups = ask(snapshot, Kind::Gid, || Ok(sys::all_groups())).unwrap_or_default();
+    snapshot.accounts.lookups.silent = snapshot.accounts.lookups.directory && users.is_empty();
     for user in users {
         add_user(&mut snapshot.accounts, user);
     }
@@ -55,6 +57,33 @@ pub fn probe(snapshot: &mut Snapshot, kind: Kind, range: Range) {
     }
 }
 
+/// Asks who owners of lines are whom the files do not know: one look-up each, and none where no directory is
+/// configured. Accounts that are found are added to the snapshot; owners of whom nobody knows are noted.
+pub fn look_up_owners(snapshot: &mut Snapshot, owners: &[Vec<u8>]) {
+    if !snapshot.host.running || !snapshot.accounts.lookups.directory {
+        return;
+    }
+    let mut failed = 0;
+    for owner in owners {
+        let uid = std::str::from_utf8(owner).ok().and_then(Uid::parse);
+        let answer = match (uid, Login::new(owner)) {
+            _ if failed >= PATIENCE => None,
+            (Some(uid), _) => Some(user_by_uid(snapshot, uid).map(drop)),
+            (None, Some(name)) => Some(user_by_name(snapshot, &name).map(drop)),
+            (None, None) => Some(Ok(())),
+        };
+        if let Some(Err(errno)) = answer {
+            failed += 1;
+            let sentence =
+                format!("{}: {}", crate::text::escape(owner), no_answer(snapshot, Kind::Uid, errno));
+            snapshot.accounts.lookups.unanswered.push(sentence);
+        }
+        if !matches!(answer, Some(Ok(()))) {
+            snapshot.accounts.lookups.owners.insert(owner.clone());
+        }
+    }
+}
+
 /// The account of this name that a directory has, added to the snapshot.
 pub(super) fn user_by_name(snapshot: &mut Snapshot, name: &Login) -> Result<Option<Account>, Errno> {
     let user = ask(snapshot, Kind::Uid, || sys::user_by_name(name.as_bytes()))?;
@@ -82,7 +111,12 @@ pub(super) fn no_answer(snapshot: &Snapshot, kind: Kind, errno: Errno) -> String
     format!("no answer ({}): {reason}", place(snapshot, kind))
 }
 
-/// The nsswitch line that names the directory.
+/// The nsswitch line that names the directory of accounts.
+pub fn directory_place(snapshot: &Snapshot) -> String {
+    place(snapshot, Kind::Uid)
+}
+
+/// The nsswitch line of this kind.
 pub(super) fn place(snapshot: &Snapshot, kind: Kind) -> String {
     let (database, service) = database(snapshot, kind);
     format!("{} line {}, {database}: {}", snapshot.nsswitch.path, service.line, service.sources.join(" "))

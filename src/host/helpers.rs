@@ -1,4 +1,4 @@
-//! newuidmap and newgidmap: found in fixed folders, judged, and opened for execution by descriptor.
+//! newuidmap, newgidmap and their like: found in fixed folders, judged, and opened for execution by descriptor.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -23,12 +23,13 @@ pub type Helpers = PerKind<Option<OwnedFd>>;
 /// # Errors
 /// `read-failed` where one is there and cannot be looked at.
 pub fn helpers(root: &Root) -> Result<(Helpers, PerKind<Helper>)> {
-    let (uid, uid_facts) = find(root, Kind::Uid)?;
-    let (gid, gid_facts) = find(root, Kind::Gid)?;
+    let (uid, uid_facts) = find(root, Kind::Uid.helper())?;
+    let (gid, gid_facts) = find(root, Kind::Gid.helper())?;
     Ok((Helpers { uid, gid }, PerKind { uid: uid_facts, gid: gid_facts }))
 }
 
-fn find(root: &Root, kind: Kind) -> Result<(Option<OwnedFd>, Helper)> {
+/// A program of shadow's, opened where it may be executed, with what is known of it.
+pub(super) fn find(root: &Root, name: &str) -> Result<(Option<OwnedFd>, Helper)> {
     for folder in FOLDERS {
         let folder_flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
         let dir = match root.open(folder, folder_flags, Mode::empty()) {
@@ -36,7 +37,7 @@ fn find(root: &Root, kind: Kind) -> Result<(Option<OwnedFd>, Helper)> {
             Err(Errno::ELOOP | Errno::ENOENT) => continue,
             result => result.map_err(|errno| looking(folder, errno))?,
         };
-        let path = format!("{folder}/{}", kind.helper());
+        let path = format!("{folder}/{name}");
         match root.open(&path, OFlag::O_PATH, Mode::empty()) {
             Err(Errno::ENOENT) => {}
             Err(Errno::ELOOP) => {
@@ -123,7 +124,7 @@ mod tests {
         let bin = tree.path().join("usr/bin");
         std::fs::create_dir_all(&bin).unwrap();
         let root = Root::below(tree.path()).unwrap();
-        let find = |kind| find(&root, kind).unwrap();
+        let find = |kind: Kind| find(&root, kind.helper()).unwrap();
         assert!(find(Kind::Uid).1.path.is_none());
         symlink("/usr/bin/newuidmap", bin.join("newuidmap")).unwrap();
         assert!(matches!(find(Kind::Uid), (None, Helper { untrusted: Some(_), .. })));

@@ -5,6 +5,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
+use super::Root;
 use crate::snapshot::{Nsswitch, Service, SubidModule};
 
 /// Shadow refuses longer module names and uses the files (lib/nss.c).
@@ -100,6 +104,25 @@ pub(super) fn find_module(name: &str, cache: &[u8]) -> bool {
     // The loader follows links, and so do these.
     cached.any(|path| path.ends_with(&file) && path.is_file())
         || loader_folders().iter().any(|folder| folder.join(&file).is_file())
+}
+
+/// Whether a tree that is not the running system has the module in a folder of its loader's. The tree's cache
+/// is not asked: what it says was true where it was made.
+pub(super) fn find_module_below(root: &Root, name: &str) -> bool {
+    if name.len() > LONGEST_MODULE || name.contains('/') {
+        return false;
+    }
+    let mut folders: Vec<String> = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"].map(str::to_owned).to_vec();
+    for parent in ["/lib", "/usr/lib"] {
+        let names = root.list(parent).unwrap_or_default().into_iter();
+        let names = names.filter_map(|name| String::from_utf8(name).ok());
+        folders.extend(names.filter(|name| name.contains("-linux-")).map(|name| format!("{parent}/{name}")));
+    }
+    // A module may be a link to its version; whether that is there is not asked.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
+    folders
+        .iter()
+        .any(|folder| root.open(&format!("{folder}/libsubid_{name}.so"), flags, Mode::empty()).is_ok())
 }
 
 /// Folders that the loader searches whatever its cache says: one of the first four, and on Debian and its

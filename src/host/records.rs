@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::Root;
+use super::{Root, trust};
 use crate::error::{Code, Error, Result};
 use crate::state::{HistoryEntry, Journal, Ledger, StateError};
 
@@ -28,29 +28,35 @@ pub fn journal(root: &Root) -> Result<Option<std::result::Result<Journal, StateE
 /// The ledger; `None` where there is none.
 ///
 /// # Errors
-/// Where it cannot be read or understood.
+/// `state-damaged` where it is not as it was written: the next commit sets it aside. `untrusted-file` where
+/// others may have written it. `read-failed` where it cannot be read, or a later version wrote it.
 pub fn ledger(root: &Root) -> Result<Option<Ledger>> {
-    let Some((bytes, _)) = root.read(LEDGER)? else { return Ok(None) };
+    let Some((bytes, stat)) = root.read(LEDGER)? else { return Ok(None) };
+    trust::read(root, LEDGER, &stat)?;
     Ledger::parse(&bytes).map(Some).map_err(|error| unusable(root, LEDGER, &error))
 }
 
-/// The newest `keep` entries of the history, oldest first, and a note for each line that is none.
+/// The history, oldest first; `None` where there is none.
 ///
 /// # Errors
-/// Where it cannot be read.
-pub fn history(root: &Root, keep: usize) -> Result<(Vec<HistoryEntry>, Vec<String>)> {
-    let Some((bytes, _)) = root.read(HISTORY)? else { return Ok(Default::default()) };
-    let (mut entries, mut notes) = (Vec::new(), Vec::new());
+/// As [`ledger`]. The beginning of an entry at the end is no damage while a change is unfinished: recovery
+/// will write it again.
+pub fn history(root: &Root) -> Result<Option<Vec<HistoryEntry>>> {
+    let Some((bytes, stat)) = root.read(HISTORY)? else { return Ok(None) };
+    trust::read(root, HISTORY, &stat)?;
+    let mut entries = Vec::new();
     for (line, number) in bytes.split_inclusive(|b| *b == b'\n').zip(1_usize..) {
-        match HistoryEntry::parse(line) {
-            Ok(entry) => entries.push(entry),
-            Err(error) => {
-                notes.push(format!("{} line {number}: {error}", crate::text::path(&root.full(HISTORY))));
-            }
+        if !line.ends_with(b"\n") && root.read(JOURNAL)?.is_some() {
+            break;
         }
+        let entry = HistoryEntry::parse(line).map_err(|error| {
+            let mut error = unusable(root, HISTORY, &error);
+            error.why = format!("line {number}: {}", error.why);
+            error
+        })?;
+        entries.push(entry);
     }
-    entries.drain(..entries.len().saturating_sub(keep));
-    Ok((entries, notes))
+    Ok(Some(entries))
 }
 
 /// The error for a file of ours that cannot be understood.
@@ -58,16 +64,14 @@ pub fn unusable(root: &Root, path: &str, error: &StateError) -> Error {
     let full = root.full(path);
     let fix = match (error, crate::text::shell_word(full.as_os_str().as_bytes())) {
         (StateError::Damaged(_), Some(name)) => {
-            format!(
-                "set it aside, the released lines of the files still count: sudo mv {name} {name}.damaged"
-            )
+            format!("the next change sets it aside; or do it now: sudo mv {name} {name}.damaged")
         }
-        (StateError::Damaged(_), None) => {
-            "set it aside: the released lines of the files still count".to_owned()
-        }
+        (StateError::Damaged(_), None) => "the next change sets it aside".to_owned(),
         (StateError::Newer(_), _) => "use the version of subidctl that wrote it".to_owned(),
     };
-    Error::new(Code::ReadFailed, format!("cannot use {}", crate::text::path(&full)))
-        .why(error.to_string())
-        .fix(fix)
+    let code = match error {
+        StateError::Damaged(_) => Code::StateDamaged,
+        StateError::Newer(_) => Code::ReadFailed,
+    };
+    Error::new(code, format!("cannot use {}", crate::text::path(&full))).why(error.to_string()).fix(fix)
 }

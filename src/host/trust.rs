@@ -6,10 +6,10 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::sys::stat::{Mode, fstat, fstatat};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
-use super::Root;
+use super::{Root, Stat};
 use crate::error::{Code, Error, Result};
 
 /// `FS_IMMUTABLE_FL` and `FS_APPEND_FL` (`ioctl_iflags(2)`): neither lets a file be replaced.
@@ -29,7 +29,8 @@ pub fn folder(root: &Root, path: &str) -> Result<OwnedFd> {
         errno => Error::reading(&full, errno).fix("see that the folder is there and can be read"),
     })?;
     let reading = |errno| Error::reading(&full, errno).fix("see that root can read it, then run it again");
-    owner_and_mode(root, &full, &fstat(&dir).map_err(reading)?)?;
+    let stat = fstat(&dir).map_err(reading)?;
+    owner_and_mode(root, &full, stat.st_uid, stat.st_mode)?;
     if fstatvfs(&dir).map_err(reading)?.flags().contains(FsFlags::ST_RDONLY) {
         return Err(Error::new(Code::WriteFailed, format!("cannot write in {}", crate::text::path(&full)))
             .why("its file system is mounted read-only")
@@ -57,7 +58,7 @@ pub fn file(root: &Root, dir: BorrowedFd<'_>, path: &str) -> Result<()> {
         libc::S_IFLNK => return Err(untrusted(&full, "it is a symbolic link")),
         _ => return Err(untrusted(&full, "it is not a regular file")),
     }
-    owner_and_mode(root, &full, &stat)?;
+    owner_and_mode(root, &full, stat.st_uid, stat.st_mode)?;
     let c_name = CString::new(name.as_encoded_bytes()).map_err(|_| reading(Errno::EINVAL))?;
     if crate::sys::is_mount_root(dir, &c_name).map_err(reading)? {
         return Err(untrusted(&full, "something is mounted on it, so that it cannot be replaced")
@@ -68,28 +69,40 @@ pub fn file(root: &Root, dir: BorrowedFd<'_>, path: &str) -> Result<()> {
     changeable(&full, fd.as_fd())
 }
 
+/// Checks a file that was read and is to be believed: owned by root, writable by its owner only.
+///
+/// # Errors
+/// `untrusted-file` where it is not.
+pub fn read(root: &Root, path: &str, stat: &Stat) -> Result<()> {
+    owner_and_mode(root, &root.full(path), stat.uid, stat.mode)
+}
+
 /// Owned by root; below `--root` also by whoever owns the tree's own folder: images are built without
 /// privileges, and who owns that folder decides about everything in it anyway. A group or anybody else
 /// may write in no case.
-fn owner_and_mode(root: &Root, full: &Path, stat: &FileStat) -> Result<()> {
-    let tree = || fstat(root.dir()).is_ok_and(|top| top.st_uid == stat.st_uid);
-    if stat.st_uid != 0 && (root.is_running() || !tree()) {
-        return Err(untrusted(full, format!("it is owned by uid {}, not by root", stat.st_uid))
+fn owner_and_mode(root: &Root, full: &Path, uid: u32, mode: u32) -> Result<()> {
+    let tree = || fstat(root.dir()).is_ok_and(|top| top.st_uid == uid);
+    if uid != 0 && (root.is_running() || !tree()) {
+        return Err(untrusted(full, format!("it is owned by uid {uid}, not by root"))
             .fix(format!("look at what it says, then {}", command("chown root:", full, "give it to root"))));
     }
-    if stat.st_mode & 0o022 != 0 {
+    if mode & 0o022 != 0 {
         return Err(untrusted(
             full,
-            format!("others than its owner may write it (mode {:04o})", stat.st_mode & 0o7777),
+            format!("others than its owner may write it (mode {:04o})", mode & 0o7777),
         )
         .fix(format!("look at what it says, then {}", command("chmod go-w", full, "take that right away"))));
     }
     Ok(())
 }
 
+/// Whether a file is immutable or append-only. Where the file system has no such flags, none is set.
+pub(super) fn unchangeable(fd: BorrowedFd<'_>) -> bool {
+    crate::sys::inode_flags(fd).is_ok_and(|flags| flags & UNCHANGEABLE != 0)
+}
+
 fn changeable(full: &Path, fd: BorrowedFd<'_>) -> Result<()> {
-    // Where the file system has no such flags, none is set.
-    if crate::sys::inode_flags(fd).is_ok_and(|flags| flags & UNCHANGEABLE != 0) {
+    if unchangeable(fd) {
         return Err(Error::new(Code::WriteFailed, format!("cannot change {}", crate::text::path(full)))
             .why("it is immutable or append-only (lsattr shows i or a)")
             .fix(command("chattr -ia", full, "take the attribute off with chattr")));

@@ -2,7 +2,8 @@
 
 use super::dialect::{Dialect, Verdict};
 use super::document::{Document, Line};
-use crate::range::{Login, Range, SubId};
+use super::oddity::{Oddity, oddity};
+use crate::range::Range;
 
 /// IDs that a line takes: if any deployed reader would grant them, they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,15 +16,19 @@ pub struct Claim<'a> {
     pub range: Range,
     /// Whether the line is `owner:decimal:decimal`, which all readers take alike.
     pub canonical: bool,
+    /// What is odd about a line that is not canonical.
+    pub oddity: Option<Oddity>,
     /// Whether it is a released line, `!owner:start:count`, which nobody is granted.
     pub released: bool,
 }
 
 /// The claims of one line: none, one, or more where readers see different numbers in it.
 pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + use<'a> {
-    let canonical = canonical(line.raw);
+    let oddity = oddity(line.raw);
     let mut seen: [Option<(&'a [u8], Range)>; READERS.len()] = [None; READERS.len()];
-    for (at, dialect) in READERS.into_iter().enumerate() {
+    // A canonical line is the same to all.
+    let readers = if oddity.is_none() { 1 } else { READERS.len() };
+    for (at, dialect) in READERS.into_iter().take(readers).enumerate() {
         let new = granted(dialect, line.raw).filter(|new| !seen.contains(&Some(*new)));
         if let Some(slot) = seen.get_mut(at) {
             *slot = new;
@@ -32,8 +37,32 @@ pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + 
     let number = line.number;
     seen.into_iter().flatten().map(move |(owner, range)| {
         let bare = owner.strip_prefix(b"!");
-        Claim { line: number, owner: bare.unwrap_or(owner), range, canonical, released: bare.is_some() }
+        Claim {
+            line: number,
+            owner: bare.unwrap_or(owner),
+            range,
+            canonical: oddity.is_none(),
+            oddity,
+            released: bare.is_some(),
+        }
     })
+}
+
+impl<'a> Claim<'a> {
+    /// The owner whose line was commented out: shadow takes `#bob:100000:65536` for a range of an owner
+    /// `#bob`, so that the IDs stay taken, and nobody is granted them.
+    pub fn commented(&self) -> Option<&'a [u8]> {
+        if self.oddity == Some(Oddity::CommentedRange) {
+            self.owner.trim_ascii().strip_prefix(b"#")
+        } else {
+            None
+        }
+    }
+
+    /// Whether the line grants nobody anything: it is released or commented out.
+    pub fn is_dormant(&self) -> bool {
+        self.released || self.commented().is_some()
+    }
 }
 
 /// Readers of which one grants whatever any other does: the oldest shadow, the first that knows binary
@@ -64,28 +93,15 @@ pub(super) fn of_joined(document: &Document) -> Vec<Claim<'_>> {
         let mut ranges: Vec<Range> =
             READERS.into_iter().filter_map(|dialect| Some(granted(dialect, &text)?.1)).collect();
         ranges.dedup();
-        let claim = |range| Claim { line: line.number, owner, range, canonical: false, released: false };
+        let claim = |range| Claim {
+            line: line.number,
+            owner,
+            range,
+            canonical: false,
+            oddity: Some(Oddity::Nul),
+            released: false,
+        };
         claims.extend(ranges.into_iter().map(claim));
     }
     claims
-}
-
-/// Whether every reader takes the line, without its newline, alike.
-fn canonical(raw: &[u8]) -> bool {
-    let mut fields = raw.split(|b| *b == b':');
-    let (Some(owner), Some(start), Some(count), None) =
-        (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
-        return false;
-    };
-    let number = |field| std::str::from_utf8(field).ok();
-    let range = number(start)
-        .and_then(SubId::parse)
-        .zip(number(count).and_then(crate::range::Count::parse))
-        .and_then(|(start, count)| Range::new(start, count));
-    let owner = owner.strip_prefix(b"!").unwrap_or(owner);
-    let name = Login::new(owner).is_some() && !matches!(owner.first(), Some(b'!' | b'#' | b'+' | b'-'));
-    // A Go reader trims white space of all of Unicode at the line's ends.
-    let untrimmed = super::dialect::go_trim(raw).len() == raw.len();
-    range.is_some() && name && untrimmed && raw.len() < super::dialect::SHADOW_LINE_MAX
 }

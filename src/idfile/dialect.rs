@@ -6,6 +6,9 @@ use crate::range::Range;
 /// Lines of this many bytes or more are not parsed by shadow (lib/subordinateio.c, `rangebuf`).
 pub(super) const SHADOW_LINE_MAX: usize = 1024;
 
+/// A line of this many bytes or more stops Go readers (bufio, `MaxScanTokenSize`).
+const GO_LINE_MAX: usize = 64 * 1024;
+
 /// A family of programs that read a line alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dialect {
@@ -18,8 +21,9 @@ pub enum Dialect {
     Shadow418,
     /// shadow from 4.20: numbers beyond the ID space refused, a count of 0 listed and never granted.
     Shadow420,
-    /// podman, buildah, rootlesskit (`parseSubidFile`): blank lines and `#` skipped, decimal only, and any
-    /// line without exactly three fields stops the whole file.
+    /// rootlesskit, and podman and buildah (`parseSubidFile`): blank lines and `#` skipped, decimal only, and
+    /// any line without exactly three fields stops the whole file. Where the two are built with libsubid, as
+    /// Debian does, they read as the installed shadow.
     Go,
 }
 
@@ -83,7 +87,7 @@ impl Dialect {
             Self::Shadow415 => "shadow 4.15 to 4.17",
             Self::Shadow418 => "shadow 4.18 and 4.19",
             Self::Shadow420 => "shadow 4.20 and later",
-            Self::Go => "podman, buildah and rootlesskit",
+            Self::Go => "rootlesskit (and podman and buildah without libsubid)",
         }
     }
 
@@ -123,9 +127,13 @@ impl Dialect {
 /// Go's `strings.TrimSpace`: white space of all of Unicode at both ends.
 pub(super) fn go_trim(raw: &[u8]) -> &[u8] {
     let space = |bytes: &[u8]| {
-        let c = std::str::from_utf8(bytes).ok().and_then(|s| s.chars().next());
-        c.is_some_and(char::is_whitespace)
+        let mut chars = std::str::from_utf8(bytes).unwrap_or_default().chars();
+        chars.next().is_some_and(char::is_whitespace) && chars.next().is_none()
     };
+    // Most lines begin and end with what nobody trims.
+    if raw.first().is_some_and(u8::is_ascii_graphic) && raw.last().is_some_and(u8::is_ascii_graphic) {
+        return raw;
+    }
     let mut rest = raw;
     while let Some(n) = (1..=3.min(rest.len())).find(|n| rest.get(..*n).is_some_and(space)) {
         rest = rest.get(n..).unwrap_or_default();
@@ -137,6 +145,9 @@ pub(super) fn go_trim(raw: &[u8]) -> &[u8] {
 }
 
 fn read_go(raw: &[u8]) -> Verdict<'_> {
+    if raw.len() >= GO_LINE_MAX {
+        return Verdict::Fails { owner: None };
+    }
     let line = go_trim(raw);
     if line.is_empty() || line.starts_with(b"#") {
         return Verdict::Ignored;
@@ -149,7 +160,7 @@ fn read_go(raw: &[u8]) -> Verdict<'_> {
     };
     match (go_atoi(start).map(u64::try_from), go_atoi(count).map(u64::try_from)) {
         (Some(Ok(start)), Some(Ok(count))) => Verdict::Grants { owner, start, count },
-        (Some(_), Some(_)) => Verdict::Ignored,
+        // A negative number is passed on to newuidmap, which refuses it.
         _ => Verdict::Fails { owner: Some(owner) },
     }
 }
@@ -181,8 +192,10 @@ mod tests {
             (b"u: 7:1", "7 7 7 7 !u"),
             (b"u:7:1 ", "- - - - 7"),
             (b"u:7:1\r", "- - - - 7"),
+            ("u:7:1\u{a0}".as_bytes(), "- - - - 7"),
+            (b"u:7:1 \0", "- - - - !u"),
             (b"u:08:1", "- - - - 8"),
-            (b"u:-5:1", "18446744073709551611 - - - -"),
+            (b"u:-5:1", "18446744073709551611 - - - !u"),
             (b"u:-0:1", "0 0 0 0 0"),
             (b"u:4294967296:1", "4294967296 4294967296 4294967296 - 4294967296"),
             (b"u:7:0", "7 7 7 7 7"),
@@ -192,10 +205,14 @@ mod tests {
             (b":7:1", "- - - - 7"),
             (b"", "- - - - -"),
             (b"u:7", "- - - - !"),
+            (b"u:7 :1", "- - - - !u"),
+            (b"u:7: 12", "7 7 7 7 !u"),
         ] {
             assert_eq!(row(line), expected, "{}", crate::text::escape(line));
         }
         let long = [b"u:", "0".repeat(1024).as_bytes(), b":1"].concat();
         assert_eq!(row(&long), "- - - - 0");
+        assert_eq!(row(&b"#".repeat(65535)), "- - - - -");
+        assert_eq!(row(&b"#".repeat(65536)), "- - - - !");
     }
 }

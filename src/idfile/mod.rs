@@ -6,12 +6,14 @@ mod dialect;
 mod digest;
 mod document;
 mod number;
+mod oddity;
 mod reading;
 
 pub use claim::Claim;
 pub use dialect::{Dialect, Verdict};
 pub use digest::Digest;
 pub use document::{Document, EditError, Line, LineEdit};
+pub use oddity::{Oddity, oddity};
 pub use reading::{Lines, Refusal};
 
 use crate::range::Range;

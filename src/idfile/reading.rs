@@ -6,7 +6,7 @@ use super::dialect::Dialect;
 use super::document::Document;
 
 /// The step by which shadow's buffer for a line grows (lib/commonio.c, `BUFLEN`).
-const BUFFER: usize = 1024;
+const BUFFER: usize = 4096;
 
 /// Why a reader takes nothing of a file, whatever its lines say: every user is without ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,16 +124,16 @@ mod tests {
         assert_eq!(refusals(b"u:5:5\n"), [None; 5]);
         assert_eq!(refusals(b""), [None; 5]);
         // The buffer is full before the file's end was seen.
-        let full = [&b"u:5:"[..], &[b'0'; 1019]].concat();
+        let full = [&b"u:5:"[..], &[b'0'; 4091]].concat();
         assert_eq!(refusals(&full), [no, no, no, no, None]);
-        assert_eq!(refusals(&full[..1022]), [None, None, no, no, None]);
+        assert_eq!(refusals(&full[..4094]), [None, None, no, no, None]);
     }
 
     #[test]
     fn lines_longer_than_the_buffer_are_whole() {
-        let long = [&b"# "[..], &[b'x'; 3000], b"\nu:5:5"].concat();
+        let long = [&b"# "[..], &[b'x'; 9000], b"\nu:5:5"].concat();
         let long = document(&long);
         let lines = Dialect::Shadow413.lines(&long).unwrap();
-        assert_eq!(lines.iter().map(|(n, line)| (*n, line.len())).collect::<Vec<_>>(), [(1, 3002), (2, 5)]);
+        assert_eq!(lines.iter().map(|(n, line)| (*n, line.len())).collect::<Vec<_>>(), [(1, 9002), (2, 5)]);
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Allocator<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) policy: &'a Policy,
     pub(super) rules: &'a Rules,
-    request: &'a Request,
+    pub(super) request: &'a Request,
     pub(super) taken: Taken<'a>,
     held: PerKind<Holdings<'a>>,
     /// What fills each pool, once somebody finds no room.
@@ -47,11 +47,16 @@ impl<'a> Allocator<'a> {
         }
     }
 
-    /// Serves the user of this index.
-    pub(super) fn serve(&mut self, index: usize, want: &'a Want) -> Result<Served, Refusal> {
+    /// What the user of this index has, before anything is given.
+    pub(super) fn case(&mut self, index: usize, want: &'a Want) -> Case<'a> {
         let held = PerKind::from_fn(|kind| self.held[kind].remove(&index).unwrap_or_default());
         let written = want.owner.written(self.policy.owner);
-        let mut case = Case { want, held, served: Served::default(), written };
+        Case { want, held, served: Served::default(), written }
+    }
+
+    /// Serves the user of this index.
+    pub(super) fn serve(&mut self, index: usize, want: &'a Want) -> Result<Served, Refusal> {
+        let mut case = self.case(index, want);
         let result = self.serve_case(&mut case);
         match result {
             Ok(()) => Ok(case.served),
@@ -91,24 +96,13 @@ impl<'a> Allocator<'a> {
         case: &mut Case<'a>,
         targets: &[Target],
     ) -> Result<(), (Option<&'static str>, Error)> {
-        let covered = PerKind::from_fn(|kind| targets.iter().all(|t| case.covers(kind, t.range)));
-        let differs = Kind::BOTH.into_iter().find(|kind| !covered[*kind] && case.has_any(*kind));
-        let Some(kind) = differs else {
+        let Some((_, what)) = differs(case, targets) else {
             return self.give_targets(case, targets).map_err(|e| (None, e));
         };
         if self.request.replace {
             release::all(case);
             return self.give_targets(case, targets).map_err(|e| (None, e));
         }
-        let has: Vec<String> = case.live(kind).map(|h| h.claim.range.to_string()).collect();
-        let right: Vec<String> = targets.iter().map(|t| t.range.to_string()).collect();
-        let reason = targets.first().map_or("", |t| t.reason.as_str());
-        let what = format!(
-            "has {} in /etc/{}, not {} of the {reason}",
-            has.join(", "),
-            kind.file(),
-            right.join(", ")
-        );
         let fix = replace_command(&case.want.owner);
         let incomplete = Kind::BOTH.into_iter().any(|kind| !case.has_any(kind));
         if incomplete {
@@ -218,6 +212,18 @@ impl<'a> Allocator<'a> {
         self.taken.give(kind, range, case.want.owner.shown());
         case.assign(kind, case.written.clone(), range, Action::Add, reason);
     }
+}
+
+/// In which file a user has ranges, but not those that the rule names, and a phrase that says so.
+pub(super) fn differs(case: &Case<'_>, targets: &[Target]) -> Option<(Kind, String)> {
+    let covered = |kind| targets.iter().all(|t| case.covers(kind, t.range));
+    let kind = Kind::BOTH.into_iter().find(|kind| !covered(*kind) && case.has_any(*kind))?;
+    let has: Vec<String> = case.live(kind).map(|h| h.claim.range.to_string()).collect();
+    let right: Vec<String> = targets.iter().map(|t| t.range.to_string()).collect();
+    let reason = targets.first().map_or("", |t| t.reason.as_str());
+    let what =
+        format!("has {} in /etc/{}, not {} of the {reason}", has.join(", "), kind.file(), right.join(", "));
+    Some((kind, what))
 }
 
 fn first_fit_reason(pool: &Pool, had: u64, wanted: u64) -> String {

@@ -104,7 +104,7 @@ fn part(owner: &Owner, kind: Kind, claim: &Claim<'_>, range: Range) -> Error {
     };
     Error::new(Code::RangeTaken, format!("{range} is not a whole range of {}", owner.shown()))
         .why(format!(
-            "/etc/{} line {} is {}; without a part of it, IDs after that part would mean others inside containers",
+            "/etc/{} line {} is {}; to release a part would renumber the rest inside the owner's containers",
             kind.file(),
             claim.line,
             claim.range
@@ -151,4 +151,90 @@ fn unmarked(plan: &Plan) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{refusal, snapshot};
+    use super::*;
+    use crate::idfile::{Dialect, Verdict};
+    use crate::range::RangeSet;
+    use proptest::prelude::*;
+
+    fn named(snapshot: &Snapshot, name: &str) -> Owner {
+        match snapshot.accounts.by_name(name.as_bytes()) {
+            Some(account) => Owner::account(account.clone()),
+            None => Owner { label: name.as_bytes().to_vec(), account: None },
+        }
+    }
+
+    fn planned(snapshot: &Snapshot, name: &str, range: Option<&str>) -> Plan {
+        let range = range.map(|text| Range::parse(text).unwrap());
+        let request = Release { owners: vec![named(snapshot, name)], range };
+        release(snapshot, &Policy::default(), &request).unwrap()
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_do_not_stop_a_release() {
+        let mut s = snapshot("alice:5:5\n", "");
+        // Of shadow's two switches only one.
+        s.login_defs.values.insert("SUB_UID_DETERMINISTIC".to_owned(), ("yes".to_owned(), 1));
+        assert!(super::super::plan(&s, &Policy::default(), &super::super::Request::default()).is_err());
+        assert_eq!(planned(&s, "alice", None).files.uid.after.as_bytes(), b"!alice:5:5\n");
+    }
+
+    #[test]
+    fn a_line_that_programs_read_differently_goes_whole() {
+        // 0620 is 400 for C and 620 for Go: releasing one of them would free the other.
+        let s = snapshot("alice:0620:10\n", "");
+        let plan = planned(&s, "alice", Some("400-409"));
+        assert!(plan.assignments.is_empty());
+        assert_eq!((refusal(&plan).0, refusal(&plan).1), ("range-taken", 6));
+        assert_eq!(planned(&s, "alice", Some("400-629")).assignments.len(), 2);
+    }
+
+    fn lines() -> impl Strategy<Value = String> {
+        let line = "(alice|bob|!alice|1001|1000|#alice|gone)(:|: )(0x|0|)[1-9][0-9]{0,2}:[1-9][0-9]?(:x| )?";
+        prop::collection::vec(prop_oneof![4 => line, 1 => "[a:# 0-9]{0,12}"], 0..8)
+            .prop_map(|lines| lines.join("\n"))
+    }
+
+    /// What each reader grants to whom, as IDs below 2^32.
+    fn grants(document: &Document) -> Vec<(Dialect, Vec<u8>, Range)> {
+        let mut all = Vec::new();
+        for line in document.lines() {
+            for dialect in Dialect::ALL {
+                if let Verdict::Grants { owner, start, count } = dialect.read(line.raw)
+                    && !owner.starts_with(b"!")
+                    && let Some(range) = Range::clipped(start, count)
+                {
+                    all.push((dialect, owner.to_vec(), range));
+                }
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn a_release_grants_nothing_frees_nothing_and_ends(uid in lines(), gid in lines(), name in "(alice|bob|gone|#alice)") {
+            let s = snapshot(&uid, &gid);
+            let plan = planned(&s, &name, None);
+            prop_assert!(plan.refusals.is_empty());
+            let mut after = s.clone();
+            for kind in Kind::BOTH {
+                let document = &plan.files[kind].after;
+                let before = grants(s.files[kind].document.as_ref().unwrap());
+                for grant in grants(document) {
+                    prop_assert!(before.contains(&grant), "{grant:?} is new in {document:?}");
+                    let spellings = named(&s, &name).spellings(&s.accounts);
+                    prop_assert!(!spellings.contains(&grant.1), "{grant:?} is left in {document:?}");
+                }
+                after.files[kind].document = Some(document.clone());
+                let held = |s: &Snapshot| s.files[kind].claims().map(|c| c.range).collect::<RangeSet>();
+                prop_assert_eq!(held(&s), held(&after));
+            }
+            prop_assert!(!planned(&after, &name, None).changed());
+        }
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::barred::Barred;
 use super::request::{Owner, Request};
-use super::taken::{Witness, standing};
+use super::taken::Witness;
 use crate::idfile::Claim;
 use crate::policy::Policy;
-use crate::range::{Kind, PerKind, Range, RangeSet};
+use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Snapshot;
 
 /// A line of the user, and what is wrong with it.
@@ -64,7 +65,7 @@ pub(super) fn lines_of<'a, 'b>(
 /// The same test as for a new range, and that all readers take the line alike.
 fn judge(snapshot: &Snapshot, policy: &Policy, request: &Request, kind: Kind, all: &mut Holdings<'_>) {
     let overlaps = overlaps(snapshot, kind, all);
-    let barred: RangeSet = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
+    let barred = Barred::new(snapshot, policy, kind);
     for (index, held) in all.iter_mut() {
         let owner = request.wants.get(*index).map(|w| &w.owner);
         let own = owner.and_then(|o| o.account.as_ref()).map(|a| match kind {
@@ -73,58 +74,63 @@ fn judge(snapshot: &Snapshot, policy: &Policy, request: &Request, kind: Kind, al
         });
         for item in held.iter_mut().filter(|h| !h.claim.released) {
             let (range, line) = (item.claim.range, item.claim.line);
-            item.fault = if !item.claim.canonical {
-                Some(("line-read-differently", "not every program reads the line alike".to_owned()))
-            } else if let Some(other) = overlaps.get(&(line, range)) {
-                Some(("overlap", format!("it overlaps {other}")))
+            item.fault = if let Some(oddity) = item.claim.oddity {
+                Some((oddity.id(), "not every program reads the line alike".to_owned()))
+            } else if let Some(fault) = overlaps.get(&(line, range)) {
+                Some(fault.clone())
             } else if own.is_some_and(|id| range.contains(id)) {
                 Some(("own-id-in-range", format!("it holds the user's own {}", kind.name())))
-            } else if barred.first_overlap(range).is_some() {
-                let by = standing(snapshot, policy, kind).find(|(taken, _)| taken.overlaps(range));
-                by.map(|(_, witness)| {
-                    let id = match witness {
-                        Witness::Account(_)
-                        | Witness::PrimaryGroup(_)
-                        | Witness::Group(_)
-                        | Witness::Nameless(_) => "holds-account",
-                        Witness::Declared(..) => "in-declared-range",
-                        _ => "in-reserved-range",
-                    };
-                    (id, format!("it meets {}", witness.phrase(kind, policy)))
-                })
             } else {
-                None
+                barred.first(range).map(|met| (met.id, format!("it meets {}", met.what)))
             };
         }
     }
 }
 
-/// For each held line that shares an ID with any other line: that line, as a phrase. One pass over the
-/// file, whatever the number of users.
-fn overlaps(snapshot: &Snapshot, kind: Kind, all: &Holdings<'_>) -> HashMap<(usize, Range), String> {
-    let mut mine: Vec<(Range, usize)> =
-        all.values().flatten().filter(|h| !h.claim.released).map(|h| (h.claim.range, h.claim.line)).collect();
+/// The finding of a held line that another line overlaps, and which that is.
+type Overlaps = HashMap<(usize, Range), (&'static str, String)>;
+
+/// For each held line that shares an ID with any other line, but the user's own that was commented out: that
+/// line. One pass over the file, whatever the number of users.
+fn overlaps(snapshot: &Snapshot, kind: Kind, all: &Holdings<'_>) -> Overlaps {
+    let mut mine: Vec<(Range, usize, &[u8])> = all
+        .values()
+        .flatten()
+        .map(|held| held.claim)
+        .filter(|claim| !claim.released)
+        .map(|claim| (claim.range, claim.line, claim.owner))
+        .collect();
     mine.sort_unstable();
     // reach[i] is the highest last ID of mine[..=i], so a walk to the left knows when to stop.
     let mut highest = 0;
     let reach: Vec<u32> = mine
         .iter()
-        .map(|(range, _)| {
+        .map(|(range, ..)| {
             highest = highest.max(range.last());
             highest
         })
         .collect();
     let mut found = HashMap::new();
     for claim in snapshot.files[kind].claims() {
-        let end = mine.partition_point(|(range, _)| range.first() <= claim.range.last());
+        let end = mine.partition_point(|(range, ..)| range.first() <= claim.range.last());
         let candidates = mine.iter().zip(&reach).take(end).rev();
-        for ((range, line), _) in candidates.take_while(|(_, reach)| **reach >= claim.range.first()) {
-            if *line != claim.line && range.overlaps(claim.range) {
-                found
-                    .entry((*line, *range))
-                    .or_insert_with(|| Witness::Line(claim).phrase(kind, &Policy::default()));
+        for ((range, line, owner), _) in candidates.take_while(|(_, reach)| **reach >= claim.range.first()) {
+            if *line != claim.line && range.overlaps(claim.range) && claim.commented() != Some(owner) {
+                found.entry((*line, *range)).or_insert_with(|| clash(snapshot, kind, owner, claim));
             }
         }
     }
     found
+}
+
+/// The finding of a line of `owner` that `other` overlaps.
+fn clash(snapshot: &Snapshot, kind: Kind, owner: &[u8], other: Claim<'_>) -> (&'static str, String) {
+    let account = |owner: &[u8]| snapshot.accounts.by_owner(owner).map(|account| account.uid);
+    let same = owner == other.owner || account(owner).is_some_and(|uid| account(other.owner) == Some(uid));
+    let id = match (other.is_dormant(), same) {
+        (true, _) => "over-released",
+        (false, true) => "own-ranges-overlap",
+        (false, false) => "overlap",
+    };
+    (id, format!("it overlaps {}", Witness::Line(other).phrase(kind, &Policy::default())))
 }

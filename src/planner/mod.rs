@@ -2,10 +2,13 @@
 //! randomness, no environment. The result is checked against the invariants before anyone sees it.
 
 mod allocate;
+mod barred;
 mod case;
+mod deviation;
 #[cfg(test)]
 mod directory_tests;
 mod edits;
+mod effective;
 mod forget;
 mod give_back;
 mod invariants;
@@ -18,25 +21,33 @@ mod room;
 mod rule;
 mod sample;
 mod saved;
+mod space;
 mod stale;
 mod taken;
 mod target;
 #[cfg(test)]
 mod tests;
+mod undo;
 #[cfg(test)]
 mod untrusted_tests;
 mod view;
 
+pub use barred::{Barred, Met};
+pub use deviation::{Deviation, deviations, usual_count};
 pub use edits::{Planned, Repair, compose};
+pub use effective::{Effective, EffectiveSetting, KeptFree, SettingValue, effective};
 pub use forget::{Forget, forget};
 pub use give_back::{Release, release};
 pub use invariants::{Evidence, check, check_lines};
+pub use release::unproven;
 pub use repair::repairs;
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
+pub use space::{Mark, Space, Use, space};
 pub use stale::{Gone, stale, unknown_owners};
 pub use taken::taken;
+pub use undo::{UNDO, undo};
 pub use view::{Free, Owned, WhoAnswer, free, owners, who};
 
 use std::collections::BTreeSet;
@@ -159,16 +170,34 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy, request: &Request) -> Result<P
             Err(refusal) => plan.refusals.push(refusal),
         }
     }
-    finish(snapshot, policy, plan, Evidence::Ledger)
+    finish(snapshot, policy, plan, if request.unproven { Evidence::Caller } else { Evidence::Ledger })
 }
 
 /// Works out the files of a plan, checks the result against the invariants, and adds what is to know.
 fn finish(snapshot: &Snapshot, policy: &Policy, mut plan: Plan, evidence: Evidence) -> Result<Plan> {
     plan.files = compose(snapshot, &plan.assignments, &plan.repairs)
         .map_err(|why| broken(&format!("the edits do not fit the files ({why})")))?;
+    no_nul(snapshot, &plan)?;
     check(snapshot, policy, &plan, evidence).map_err(|error| broken(&error.why))?;
     plan.warnings.extend(host_warnings(snapshot, &plan));
     Ok(plan)
+}
+
+/// No line can be put safely into a file with a NUL: shadow up to 4.18 reads the line behind it as a part of
+/// it, and later ones refuse the file as a whole.
+fn no_nul(snapshot: &Snapshot, plan: &Plan) -> Result<()> {
+    for (kind, _) in plan.files.iter().filter(|(_, planned)| !planned.edits.is_empty()) {
+        let lines = snapshot.files[kind].document.iter().flat_map(crate::idfile::Document::lines);
+        if let Some(line) = lines.into_iter().find(|line| line.raw.contains(&0)) {
+            let (file, number) = (kind.file(), line.number);
+            return Err(Error::new(Code::Finding, format!("/etc/{file} line {number} has a NUL byte"))
+                .why("older programs swallow the line behind it, newer ones read nothing of the file")
+                .fix(format!(
+                    "look at the line, then remove it: sed -n {number}l /etc/{file}; sudo sed -i {number}d /etc/{file}"
+                )));
+        }
+    }
+    Ok(())
 }
 
 /// The invariants caught a plan of our own.
@@ -196,6 +225,9 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     }
     for kept in directory_meetings(snapshot, plan) {
         warn("meets-directory-range", kept);
+    }
+    if let Some(why) = &snapshot.ledger_damaged {
+        warn("ledger-unusable", format!("{why}; what was released is known from lines with ! alone"));
     }
     if !plan.changed() {
         return warnings;

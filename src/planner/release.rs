@@ -1,9 +1,9 @@
 //! Giving ranges back, and taking them back.
 
-use super::Action;
 use super::allocate::{Allocator, OWN_IDS, taken_error};
 use super::case::Case;
 use super::taken::{Witness, witnesses};
+use super::{Action, Assignment, Plan};
 use crate::error::{Code, Error};
 use crate::idfile::Claim;
 use crate::range::{Kind, Range, Uid};
@@ -29,6 +29,11 @@ pub(super) fn reclaim(
     for kind in Kind::BOTH {
         let released: Vec<_> = case.held[kind].iter().filter(|h| h.claim.released).map(|h| h.claim).collect();
         for claim in released {
+            if let Some(why) =
+                doubt(allocator.snapshot, case, kind, claim).filter(|_| !allocator.request.unproven)
+            {
+                return Err((None, unknown(case, kind, claim, why)));
+            }
             if let Some(why) = obstacle(allocator, case, kind, claim) {
                 let line = format!("/etc/{} line {}", kind.file(), claim.line);
                 let error = Error::new(
@@ -37,13 +42,11 @@ pub(super) fn reclaim(
                 );
                 return Err((None, error.why(why).fix("leave --reclaim out: then another range is given")));
             }
-            case.assign(
-                kind,
-                claim.owner.to_vec(),
-                claim.range,
-                Action::Reclaim,
-                "taken back by the same account",
-            );
+            let reason = match doubt(allocator.snapshot, case, kind, claim) {
+                None => "taken back by the same account",
+                Some(_) => "taken back, as asked; nothing shows that it was this account's",
+            };
+            case.assign(kind, claim.owner.to_vec(), claim.range, Action::Reclaim, reason);
         }
     }
     let has_any = Kind::BOTH.into_iter().any(|kind| !case.held[kind].is_empty());
@@ -57,12 +60,42 @@ pub(super) fn reclaim(
     Ok(())
 }
 
+/// Why nobody knows that a released line was this account's.
+fn doubt(snapshot: &Snapshot, case: &Case<'_>, kind: Kind, claim: Claim<'_>) -> Option<String> {
+    let (owner, range) = (&case.want.owner, claim.range);
+    if same_account(snapshot, kind, claim.owner, owner.uid(), range) {
+        return None;
+    }
+    let noted =
+        snapshot.released.iter().find(|r| (r.kind, r.range) == (kind, range) && r.owner == claim.owner);
+    Some(match (noted.and_then(|r| r.uid), owner.uid()) {
+        (Some(then), Some(now)) => format!("uid {then} released it, and {} is uid {now}", owner.shown()),
+        _ => "subidctl's ledger does not say which uid released it".to_owned(),
+    })
+}
+
+/// Nothing shows whose it was: only a person can know.
+fn unknown(case: &Case<'_>, kind: Kind, claim: Claim<'_>, why: String) -> Error {
+    let owner = case.want.owner.shown();
+    let line = format!("/etc/{} line {}", kind.file(), claim.line);
+    let insist = match shell_word(&case.want.owner.label) {
+        Some(name) => format!("if this is the same person: sudo subidctl apply --reclaim --force {name}"),
+        None => "if this is the same person, add --force".to_owned(),
+    };
+    Error::new(Code::RangeTaken, format!("nothing shows that {} ({line}) was this {owner}'s", claim.range))
+        .why(why)
+        .fix(format!("{insist}; else leave --reclaim out: then another range is given"))
+}
+
+/// The ranges that a plan gives back to accounts of which the ledger does not say that they released them.
+pub fn unproven<'a>(snapshot: &Snapshot, plan: &'a Plan) -> Vec<&'a Assignment> {
+    let back = plan.assignments.iter().filter(|a| a.action == Action::Reclaim);
+    back.filter(|a| !same_account(snapshot, a.kind, &a.owner, a.uid, a.range)).collect()
+}
+
 /// Why a released line cannot come back.
 fn obstacle(allocator: &Allocator<'_>, case: &Case<'_>, kind: Kind, claim: Claim<'_>) -> Option<String> {
     let (owner, range) = (&case.want.owner, claim.range);
-    if !same_account(allocator.snapshot, kind, claim.owner, owner.uid(), range) {
-        return Some(NOT_THEIRS.to_owned());
-    }
     if owner.own_ids().any(|id| range.overlaps(id)) {
         return Some(OWN_IDS.to_owned());
     }
@@ -105,7 +138,10 @@ pub(super) fn blocked(
     by: &str,
 ) -> Error {
     let released = case.held[kind].iter().map(|h| h.claim).find(|c| c.released && c.range == range);
-    let reclaimable = released.is_some_and(|claim| obstacle(allocator, case, kind, claim).is_none());
+    let reclaimable = released.is_some_and(|claim| {
+        doubt(allocator.snapshot, case, kind, claim).is_none()
+            && obstacle(allocator, case, kind, claim).is_none()
+    });
     let error =
         taken_error(&case.want.owner, range, &format!("in subordinate {}s it meets {by}", kind.name()));
     let word = shell_word(&case.want.owner.label);

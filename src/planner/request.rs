@@ -33,6 +33,8 @@ pub struct Request {
     pub replace: bool,
     /// Take back what the same account released.
     pub reclaim: bool,
+    /// Take back also what nothing shows to be this account's: a person is asked who it is.
+    pub unproven: bool,
 }
 
 impl Owner {

@@ -27,9 +27,9 @@ pub(super) struct Rules {
 }
 
 /// shadow's own defaults (`lib/find_new_sub_uids.c`).
-const DEFAULTS: (u64, u64, u64) = (100_000, 600_100_000, 65536);
+pub(super) const DEFAULTS: (u64, u64, u64) = (100_000, 600_100_000, 65536);
 
-fn keys(kind: Kind) -> (&'static str, &'static str, &'static str) {
+pub(super) fn keys(kind: Kind) -> (&'static str, &'static str, &'static str) {
     match kind {
         Kind::Uid => ("SUB_UID_MIN", "SUB_UID_MAX", "SUB_UID_COUNT"),
         Kind::Gid => ("SUB_GID_MIN", "SUB_GID_MAX", "SUB_GID_COUNT"),

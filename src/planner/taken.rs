@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::request::Owner;
-use super::reserved::reserved;
+use super::reserved::{FIXED_RULE, reserved};
 use crate::idfile::Claim;
 use crate::policy::{Declared, Policy, Window};
 use crate::range::{Count, Kind, PerKind, Range, RangeSet};
@@ -64,7 +64,7 @@ impl Witness<'_> {
             Self::Account(a) | Self::PrimaryGroup(a) => source(a.source, "passwd"),
             Self::Group(g) => source(g.source, "group"),
             Self::Nameless(_) => "/etc/passwd or /etc/group".to_owned(),
-            Self::Reserved(_) => "a fixed rule".to_owned(),
+            Self::Reserved(_) => FIXED_RULE.to_owned(),
             Self::Declared(key, d) => format!("{key}, {}", policy.place(d.line)),
             Self::Site(s) => format!("{}, {}", s.name, s.place),
             Self::Ledger(_) => "subidctl's ledger".to_owned(),

@@ -142,11 +142,13 @@ fn a_range_that_is_not_the_rules_is_kept_reported_and_replaced_on_demand() {
 fn faulty_ranges_never_count() {
     let held = [
         ("bob:100000:65536\ncarol:100100:10\n", "overlap"),
-        ("bob:100000:65536 \n", "line-read-differently"),
-        ("bob:500:100\n", "in-reserved-range"),
+        ("bob:100000:65536 \n", "line-trailing-blank"),
+        ("bob:500:100\n", "holds-system-id"),
         ("bob:1000:10\n", "own-id-in-range"),
-        ("bob:100000:65536\nbob:100000:65536\n", "overlap"),
-        ("bob:100000:65536\n1000:100010:5\n", "overlap"),
+        ("bob:100000:65536\nbob:100000:65536\n", "own-ranges-overlap"),
+        ("bob:100000:65536\n1000:100010:5\n", "own-ranges-overlap"),
+        ("bob:100000:65536\n!carol:100010:5\n", "over-released"),
+        ("bob:100000:65536\n#carol:100010:5\n", "over-released"),
         ("bob:1200001000:65536\n", "holds-account"),
     ];
     for (text, code) in held {

@@ -124,6 +124,13 @@ mod tests {
         assert!(why("count = 0\n").contains("from 1 to"));
         assert!(why("count = -5\n").contains("from 1 to"));
         assert!(why("strategy = \"best-fit\"\n").contains("\"first-fit\" or"));
+        assert!(why("[history]\nkep = 5\n").contains("did you mean keep?"));
+        assert!(
+            why("[history]\nkeep = 0\n").contains("line 2")
+                && why("[history]\nkeep = 0\n").contains("keep must be from 1 to")
+        );
+        assert_eq!(parse("/p", b"[history]\nkeep = 7\n").unwrap().history_keep(), 7);
+        assert_eq!(parse("/p", b"").unwrap().history_keep(), 1000);
         assert!(why("count = \n").contains("line 1"));
         assert!(why("[[window]]\nuids = \"5\"\nstart = 100000\ncount = 1\n").contains("FIRST-LAST"));
     }
@@ -150,6 +157,10 @@ mod tests {
             login_accounts = true\nexclude = [\"b\"]\n";
         let policy = parse("/p", format!("{text}{WINDOW}").as_bytes()).unwrap();
         assert_eq!((policy.windows.len(), policy.count.unwrap().line, policy.alignment()), (1, 2, 65536));
+        let lines =
+            ["count", "users", "users.names", "users.exclude"].map(|key| policy.place_of(key).unwrap());
+        assert_eq!(lines, ["/p line 2", "/p line 8", "/p line 9", "/p line 12"]);
+        assert_eq!(policy.place_of("directory"), None);
         assert!(policy.users.unwrap().login_accounts);
     }
 }

@@ -11,6 +11,8 @@ pub use map::{IdMap, MapEntry};
 pub use read::parse;
 pub use window::Window;
 
+use std::collections::BTreeMap;
+
 use crate::range::{Count, Range};
 
 /// Windows, maps and pools end below this: IDs from 2^31 on break software that takes them for negative.
@@ -89,6 +91,8 @@ pub struct Policy {
     pub owner: OwnerStyle,
     /// `[users]`.
     pub users: Option<Users>,
+    /// `keep` of `[history]`: how many changes the history keeps, at least.
+    pub history_keep: Option<Setting<usize>>,
     /// `reserve`: never given to anybody.
     pub reserve: Vec<Declared>,
     /// `directory`: IDs of accounts that a directory may hold.
@@ -101,12 +105,24 @@ pub struct Policy {
     pub map_path: Option<Setting<String>>,
     /// The map's content.
     pub map: IdMap,
+    /// The line of each key that is set, from 1: `count`, `users.names`.
+    pub lines: BTreeMap<String, usize>,
 }
 
 impl Policy {
     /// `/etc/subidctl/policy.toml line 7`.
     pub fn place(&self, line: usize) -> String {
         format!("{} line {line}", self.path)
+    }
+
+    /// The value of `keep` in `[history]`: at least 1; 1000 where nobody says.
+    pub fn history_keep(&self) -> usize {
+        self.history_keep.map_or(1000, |keep| keep.value.max(1))
+    }
+
+    /// Where a key is set; `None` where it is not.
+    pub fn place_of(&self, key: &str) -> Option<String> {
+        self.lines.get(key).map(|line| self.place(*line))
     }
 
     /// The value of `align`: at least 1.

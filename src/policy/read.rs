@@ -1,5 +1,7 @@
 //! The keys of the policy, each read by the one function that knows its type.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeTable;
 
 use super::reader::{Table, Text};
@@ -28,6 +30,7 @@ fn read(path: &str, bytes: &[u8]) -> Result<Policy> {
         let first = crate::text::escape(e.message().lines().next().unwrap_or_default().as_bytes());
         text.error(e.span().map_or(0, |span| span.start), first)
     })?;
+    let lines = lines(text, document.get_ref());
     let mut top = Table::new(text, "", document.into_inner());
     let policy = Policy {
         path: path.to_owned(),
@@ -38,16 +41,31 @@ fn read(path: &str, bytes: &[u8]) -> Result<Policy> {
         align: id(&mut top, "align", 1)?,
         owner: owner(&mut top, text)?,
         users: top.table("users")?.map(users).transpose()?,
+        history_keep: top.table("history")?.map(history).transpose()?.flatten(),
         reserve: declared(&mut top, "reserve", text)?,
         directory: declared(&mut top, "directory", text)?,
         world_block: world_block(&mut top)?,
         windows: windows(&mut top, text)?,
         map_path: top.string("map")?,
         map: super::IdMap::default(),
+        lines,
     };
     top.finish()?;
     check::consistent(&policy)?;
     Ok(policy)
+}
+
+/// The line of every key, those of tables with the table's name in front.
+fn lines(text: Text<'_>, table: &DeTable<'_>) -> BTreeMap<String, usize> {
+    let mut lines = BTreeMap::new();
+    for (key, value) in table {
+        let inner = value.get_ref().as_table().into_iter().flatten();
+        lines.extend(inner.map(|(name, _)| {
+            (format!("{}.{}", key.get_ref(), name.get_ref()), text.line(name.span().start))
+        }));
+        lines.insert(key.get_ref().to_string(), text.line(key.span().start));
+    }
+    lines
 }
 
 fn strategy(table: &mut Table<'_>, text: Text<'_>) -> Result<Option<Strategy>> {
@@ -107,6 +125,12 @@ fn users(mut table: Table<'_>) -> Result<Users> {
     };
     table.finish()?;
     Ok(users)
+}
+
+fn history(mut table: Table<'_>) -> Result<Option<Setting<usize>>> {
+    let keep = table.number("keep", 1, 1_000_000)?;
+    table.finish()?;
+    Ok(keep.and_then(|s| usize::try_from(s.value).ok().map(|value| Setting { value, line: s.line })))
 }
 
 fn declared(table: &mut Table<'_>, key: &'static str, text: Text<'_>) -> Result<Vec<Declared>> {

@@ -15,59 +15,73 @@ const SHOWN: usize = 10;
 /// Columns of prose; what is pasted is never broken.
 const PROSE: usize = 76;
 
-/// The findings, a paragraph each. What is the same in both files is one paragraph; what is only worth
-/// knowing is one line an id.
+/// A finding as it is printed: with the places of both files where it is the same in both.
+struct Row<'a> {
+    finding: &'a Finding,
+    places: String,
+    fix: String,
+}
+
+/// The findings, a paragraph each, those of one id together. What is the same in both files is one paragraph;
+/// what is only worth knowing is one line an id.
 pub fn findings_text(findings: &[Finding], style: Style) -> String {
     let rows = joined(findings);
-    let mut of_id: HashMap<&str, usize> = HashMap::new();
     let mut out = String::new();
-    for (index, (places, finding)) in rows.iter().enumerate() {
-        let shown = of_id.entry(finding.id).or_default();
-        *shown += 1;
-        if !style.full && finding.status == Status::Info {
-            if *shown == 1 {
-                let all = rows.iter().filter(|(_, other)| other.id == finding.id).map(|(places, _)| places);
-                out.push_str(&noted(finding, &all.map(String::as_str).collect::<Vec<_>>(), style));
-            }
+    for same in rows.chunk_by(|a, b| a.finding.id == b.finding.id && a.finding.status == b.finding.status) {
+        let Some(first) = same.first() else { continue };
+        if !style.full && first.finding.status == Status::Info {
+            let places: Vec<&str> = same.iter().map(|row| row.places.as_str()).collect();
+            out.push_str(&noted(first.finding, &places, style));
             continue;
         }
-        if style.full || *shown <= SHOWN {
-            out.push_str(&paragraph(finding, places, style));
-        }
-        let last = rows.get(index + 1).is_none_or(|(_, next)| next.id != finding.id);
-        if last && !style.full && *shown > SHOWN {
-            let more = thousands(u64::try_from(*shown - SHOWN).unwrap_or(u64::MAX));
-            let _ = writeln!(out, "… {more} more of {}: -v shows all of them\n", finding.id);
+        let shown = if style.full { same.len() } else { same.len().min(SHOWN) };
+        same.iter().take(shown).for_each(|row| out.push_str(&paragraph(row, style)));
+        if shown < same.len() {
+            let more = thousands(u64::try_from(same.len() - shown).unwrap_or(u64::MAX));
+            let _ = writeln!(out, "… {more} more of {}: -v shows all of them\n", first.finding.id);
         }
     }
     out
 }
 
-/// Findings with their places; twins of both files are one.
-fn joined(findings: &[Finding]) -> Vec<(String, &Finding)> {
-    let mut rows: Vec<(String, &Finding)> = Vec::new();
-    let mut index: HashMap<_, usize> = HashMap::new();
+/// Findings with their places, in order of the ids' first: twins of both files are one.
+fn joined(findings: &[Finding]) -> Vec<Row<'_>> {
+    let mut rows: Vec<(usize, Row<'_>)> = Vec::new();
+    let mut twins: HashMap<_, usize> = HashMap::new();
+    let mut ids: HashMap<_, usize> = HashMap::new();
     for finding in findings {
-        let twin = (
-            finding.id,
-            finding.owner.as_deref(),
-            finding.line,
-            finding.evidence.as_str(),
-            finding.fix.as_str(),
-        );
+        let order = ids.len();
+        let order = *ids.entry((finding.id, finding.status)).or_insert(order);
+        let twin = (finding.id, finding.owner.as_deref(), finding.line, finding.evidence.as_str());
         let place = place(finding);
-        match index.get(&twin).and_then(|at| rows.get_mut(*at)) {
-            Some((places, first)) if finding.line.is_some() && first.file != finding.file => {
-                places.push_str(", ");
-                places.push_str(&place);
-            }
-            _ => {
-                index.insert(twin, rows.len());
-                rows.push((place, finding));
-            }
+        let first = twins.get(&twin).and_then(|at| rows.get_mut(*at)).map(|(_, row)| row);
+        let both = first.filter(|row| finding.line.is_some() && row.finding.file != finding.file);
+        if let Some((fix, row)) = both.and_then(|row| Some((both_fixes(&row.fix, &finding.fix)?, row))) {
+            row.places = format!("{}, {place}", row.places);
+            row.fix = fix;
+        } else {
+            twins.insert(twin, rows.len());
+            rows.push((order, Row { finding, places: place, fix: finding.fix.clone() }));
         }
     }
-    rows
+    rows.sort_by_key(|(order, _)| *order);
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// One fix for both files: the lines are the same, or end in the file that they change, and then name both.
+fn both_fixes(one: &str, other: &str) -> Option<String> {
+    if one.lines().count() != other.lines().count() {
+        return None;
+    }
+    let both = |(one, other): (&str, &str)| {
+        if one == other {
+            return Some(one.to_owned());
+        }
+        let ((before, _), (same, file)) = (one.rsplit_once(' ')?, other.rsplit_once(' ')?);
+        (before == same).then(|| format!("{one} {file}"))
+    };
+    let lines: Option<Vec<String>> = one.lines().zip(other.lines()).map(both).collect();
+    lines.map(|lines| lines.join("\n"))
 }
 
 fn place(finding: &Finding) -> String {
@@ -97,7 +111,8 @@ fn label(status: Status) -> (&'static str, &'static str) {
 ///   so      each of the two is root over files of the other's containers
 ///   fix     sudo subidctl apply --replace alice
 /// ```
-fn paragraph(finding: &Finding, places: &str, style: Style) -> String {
+fn paragraph(row: &Row<'_>, style: Style) -> String {
+    let Row { finding, places, fix } = row;
     let (word, color) = label(finding.status);
     let mut out = format!("{}  {}", style.paint(color, &format!("{word:<8}")), style.paint("1", finding.id));
     if !places.is_empty() {
@@ -111,7 +126,7 @@ fn paragraph(finding: &Finding, places: &str, style: Style) -> String {
     }
     out.push_str(&prose("so", &finding.consequence));
     let mut name = "fix";
-    for line in finding.fix.lines() {
+    for line in fix.lines() {
         let _ = writeln!(out, "  {name:<7} {line}");
         name = "";
     }

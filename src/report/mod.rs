@@ -4,17 +4,26 @@ pub mod demo;
 mod diff;
 mod error;
 mod findings;
+pub mod history;
 mod list;
+mod map;
 mod plan;
+mod policy;
 pub mod proof;
+pub mod scan;
+mod space;
+mod svg;
 mod table;
 mod who;
 
 pub use diff::{changed_lines, unified};
 pub use error::{error_json, error_text, refusals_text};
 pub use findings::{explain_json, explain_text, findings_json, findings_text, summary_text};
-pub use list::{FILES, list_json, list_text, subid_lines};
+pub use list::{FILES, NSS, list_json, list_text, subid_lines};
+pub use map::map_text;
 pub use plan::{Shown, next_hint, plan_json, plan_text, warnings_text};
+pub use policy::{policy_json, policy_text};
+pub use svg::map_svg;
 pub use who::{who_json, who_text};
 
 /// How text may look.

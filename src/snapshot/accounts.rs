@@ -63,10 +63,14 @@ pub struct Accounts {
 pub struct Lookups {
     /// Whether the nsswitch lines of passwd or group name any source but files, compat and systemd.
     pub directory: bool,
+    /// Whether the directory was asked for all its accounts and listed none.
+    pub silent: bool,
     /// IDs that were asked for, so that a candidate range is asked for once.
     pub asked: BTreeSet<(Kind, u32)>,
     /// Look-ups that got an error for an answer, one escaped sentence each.
     pub unanswered: Vec<String>,
+    /// Owners of lines of whom nobody knows whether they are accounts, since a look-up got no answer.
+    pub owners: BTreeSet<Vec<u8>>,
 }
 
 impl Accounts {
@@ -124,7 +128,7 @@ impl Accounts {
 
     /// The account with exactly this name.
     pub fn by_name(&self, name: &[u8]) -> Option<&Account> {
-        self.by_name.get(&Login::new(name)?).and_then(|i| self.users.get(*i))
+        self.by_name.get(name).and_then(|i| self.users.get(*i))
     }
 
     /// The account with this uid.

@@ -7,6 +7,8 @@ use crate::range::{Kind, Range};
 pub struct Site {
     /// Ranges that they declare.
     pub declared: Vec<SiteRange>,
+    /// Owners whose lines other programs need; only `audit` asks for them.
+    pub owners: Vec<SiteOwner>,
     /// What was there and could not be read or understood, one escaped sentence each.
     pub unread: Vec<String>,
     /// Sources of accounts beyond the files of whose IDs nothing here says where they end, one escaped
@@ -40,6 +42,21 @@ pub struct SiteRange {
     /// The section and key, escaped: `[domain/example] ldap_idmap_range_min`.
     pub name: String,
     /// Where it is declared: `/etc/sssd/sssd.conf line 12`, or `sssd's default` and its like.
+    pub place: String,
+}
+
+/// An owner whose lines another program takes IDs from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteOwner {
+    /// Which program.
+    pub by: Allocator,
+    /// Of uids or gids; `None`: of both.
+    pub kind: Option<Kind>,
+    /// The owner, as that program looks for it.
+    pub owner: Vec<u8>,
+    /// How many IDs it needs at least.
+    pub ids: u64,
+    /// What says so: a file, with what stands in it.
     pub place: String,
 }
 

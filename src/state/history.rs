@@ -1,6 +1,6 @@
 //! One entry for each transaction: who changed which lines, and when.
 
-use super::{StateError, parse_json, serial};
+use super::{StateError, check_seal, parse_json, seal, serial};
 use crate::idfile::{Digest, LineEdit};
 use crate::range::PerKind;
 
@@ -16,6 +16,9 @@ pub struct Record {
     /// Who `SUDO_USER` claims to be at the keyboard; the environment proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
+    /// The transaction that this one undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
 }
 
 /// One transaction, with the lines that it touched and no others.
@@ -35,6 +38,9 @@ pub struct HistoryEntry {
     /// Whether recovery finished it after a crash.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recovered: bool,
+    /// Whether recovery took back, after a crash, what was done of it: nothing of it is left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
     /// What was done to each file; `None` where it was not touched.
     pub files: PerKind<Option<Touched>>,
 }
@@ -59,16 +65,18 @@ struct Line<T> {
 }
 
 impl HistoryEntry {
-    /// The entry as one line of JSON, with its newline.
+    /// The entry as one line of JSON with its checksum and its newline.
     pub fn to_line(&self) -> Vec<u8> {
         // Strings, numbers and maps with string keys always serialise.
-        let mut line =
-            serde_json::to_vec(&Line { schema: SCHEMA.to_owned(), entry: self }).unwrap_or_default();
-        line.push(b'\n');
-        line
+        seal(serde_json::to_vec(&Line { schema: SCHEMA.to_owned(), entry: self }).unwrap_or_default())
     }
 
-    /// Reads one line, with or without its newline.
+    /// Whether a line is as it was written, without a look at what it says; for many lines at once.
+    pub fn intact(line: &[u8]) -> bool {
+        check_seal(line).is_ok()
+    }
+
+    /// Reads one line, with its newline.
     ///
     /// # Errors
     /// Where the line is not an entry, or one of a later version.
@@ -84,10 +92,11 @@ pub(super) fn sample() -> HistoryEntry {
     HistoryEntry {
         transaction: "20261123-214451-3f9a1c2b".to_owned(),
         time: 1_795_470_291,
-        record: Record { command: "apply".to_owned(), owners: vec!["al".to_owned()], claim: None },
+        record: Record { command: "apply".to_owned(), owners: vec!["al".to_owned()], ..Record::default() },
         login_uid: Some(1000),
         uid: 0,
         recovered: false,
+        taken_back: false,
         files: PerKind { uid: Some(touched), gid: None },
     }
 }
@@ -98,6 +107,8 @@ mod tests {
 
     #[test]
     fn an_entry_is_one_line_and_comes_back() {
+        // Fields that came later are absent in earlier entries.
+        assert!(!String::from_utf8(sample().to_line()).unwrap().contains("undoes"));
         let line = sample().to_line();
         assert_eq!(line.iter().position(|b| *b == b'\n'), Some(line.len() - 1));
         assert_eq!(HistoryEntry::parse(&line), Ok(sample()));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::history::HistoryEntry;
-use super::{StateError, parse_json, serial};
+use super::{StateError, parse_json, seal, serial};
 use crate::range::{Kind, Range};
 
 const SCHEMA: &str = "subidctl.ledger.v1";
@@ -129,13 +129,11 @@ impl Ledger {
         }));
     }
 
-    /// The ledger as a line of JSON.
+    /// The ledger as a line of JSON with its checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
         let document = Document { schema: SCHEMA.to_owned(), released: &self.released, owners: &self.owners };
         // Strings, numbers and maps with string keys always serialise.
-        let mut bytes = serde_json::to_vec(&document).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+        seal(serde_json::to_vec(&document).unwrap_or_default())
     }
 
     /// Reads it back.
@@ -170,6 +168,21 @@ mod tests {
         let back = LedgerNote::Returned { kind: Kind::Uid, owner: b"bob".to_vec(), range };
         ledger.add(&[back], &sample());
         assert!(ledger.released.is_empty());
+    }
+
+    #[test]
+    fn no_torn_or_edited_ledger_is_believed() {
+        let known = KnownOwner { owner: b"al\xff".to_vec(), uid: Some(2), local: true };
+        let bytes = Ledger { released: vec![], owners: vec![known] }.to_bytes();
+        assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
+        for cut in 0..bytes.len() {
+            assert!(Ledger::parse(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        for (at, bit) in (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(Ledger::parse(&flipped).is_err(), "bit {bit} of {at}");
+        }
     }
 
     #[test]

@@ -7,12 +7,14 @@ mod ledger;
 mod recovery;
 mod serial;
 mod time;
+mod timeline;
 
 pub use history::{HistoryEntry, Record, Touched};
 pub use journal::Journal;
 pub use ledger::{KnownOwner, Ledger, LedgerNote, ReleasedRange};
 pub use recovery::{Decision, Fate, Judge, Verdict, after_recovery, no_overlap, recover};
-pub use time::{date, stamp};
+pub use time::{date, iso, stamp};
+pub use timeline::Timeline;
 
 /// Bytes that cannot be taken for what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +44,37 @@ fn check_schema(found: &str, ours: &str) -> Result<(), StateError> {
     }
 }
 
-/// Reads JSON whose `schema` says that it is `schema`, before anything else of it is looked at.
+/// What stands between a sealed document and its checksum.
+const SEAL: &[u8] = b",\"sum\":\"";
+
+/// A JSON object with a checksum of itself as its last field: one flipped bit is found.
+fn seal(mut object: Vec<u8>) -> Vec<u8> {
+    let sum = sum(&object);
+    object.pop();
+    [&object, SEAL, sum.as_bytes(), b"\"}\n"].concat()
+}
+
+/// Whether an object that [`seal`] made is as it was written.
+fn check_seal(bytes: &[u8]) -> Result<(), StateError> {
+    let damaged = |why: &str| Err(StateError::Damaged(why.to_owned()));
+    let Some(rest) = bytes.strip_suffix(b"\n").and_then(|line| line.strip_suffix(b"\"}")) else {
+        return damaged("its end is missing");
+    };
+    let Some((object, found)) = rest.split_last_chunk::<16>() else { return damaged("it is too short") };
+    let Some(object) = object.strip_suffix(SEAL) else { return damaged("it has no checksum") };
+    if sum(&[object, b"}"].concat()).as_bytes() == found {
+        return Ok(());
+    }
+    damaged("its checksum does not match")
+}
+
+/// The first 16 digits of the SHA-256: against damage, not against forgery.
+fn sum(bytes: &[u8]) -> String {
+    crate::idfile::Digest::of(bytes).to_string().chars().take(16).collect()
+}
+
+/// Reads JSON whose `schema` says that it is `schema`, before anything else of it is looked at, and which is as
+/// it was written.
 fn parse_json<T: serde::de::DeserializeOwned>(bytes: &[u8], schema: &str) -> Result<T, StateError> {
     #[derive(serde::Deserialize)]
     struct Head {
@@ -51,5 +83,6 @@ fn parse_json<T: serde::de::DeserializeOwned>(bytes: &[u8], schema: &str) -> Res
     let damaged = |e: serde_json::Error| StateError::Damaged(crate::text::escape(e.to_string().as_bytes()));
     let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
     check_schema(&crate::text::escape(head.schema.as_bytes()), schema)?;
+    check_seal(bytes)?;
     serde_json::from_slice(bytes).map_err(damaged)
 }

@@ -23,6 +23,7 @@ fn journal(before: &str, edits: &[LineEdit]) -> (Journal, String) {
         login_uid: None,
         uid: 0,
         recovered: false,
+        taken_back: false,
         files: PerKind { uid: Some(touched.clone()), gid: Some(touched) },
     };
     let text = String::from_utf8(after.as_bytes().to_vec()).unwrap();

@@ -24,6 +24,15 @@ pub fn date(seconds: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02} UTC")
 }
 
+/// A time in ISO 8601, at a distance of so many seconds from UTC: `2026-11-23 22:44:51 +0100`.
+pub fn iso(seconds: i64, offset: i32) -> String {
+    let (year, month, day, second) = civil(seconds.saturating_add(i64::from(offset)));
+    let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
+    let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs() / 60);
+    let zone = minutes / 60 * 100 + minutes % 60;
+    format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02} {sign}{zone:04}")
+}
+
 /// A time as the beginning of a transaction's name, in order as text: `20261123-214451`.
 pub fn stamp(seconds: i64) -> String {
     let (year, month, day, second) = civil(seconds);
@@ -46,6 +55,8 @@ mod tests {
         ] {
             assert_eq!(date(seconds), expected);
         }
+        assert_eq!(iso(1_709_251_199, 19_800), "2024-03-01 05:29:59 +0530");
+        assert_eq!(iso(0, -3600), "1969-12-31 23:00:00 -0100");
         assert_eq!(stamp(1_709_251_199), "20240229-235959");
     }
 }

@@ -12,6 +12,7 @@ mod process;
 mod signal;
 mod socket;
 mod stat;
+mod time;
 mod tty;
 
 pub use file::{copy_xattrs, inode_flags, is_mount_root, link_unnamed, retry};
@@ -31,4 +32,5 @@ pub use process::{
 pub use signal::discard_pending;
 pub use socket::{Received, receive};
 pub use stat::{mount_ignores_setuid, xattr};
+pub use time::utc_offset;
 pub use tty::{ask_line, make_controlling, peer, set_size, size};

@@ -3,6 +3,7 @@
 //! Generated files, each asked for every owner: what `getsubids` lists, and what `newuidmap` and `newgidmap`
 //! grant at the edges of each range and one beyond. `SUBIDCTL_SEED=N` asks the same again.
 
+mod engines;
 mod expect;
 mod generate;
 
@@ -15,7 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use subidctl::idfile::Dialect;
 
 use self::expect::{Reading, USERS, granted, listed, reading};
-use crate::harness::{Sandbox, needs, size, tree};
+use crate::harness::{Sandbox, needs, seed, size, tree};
 
 /// How the real readers and a table compare.
 #[derive(Default)]
@@ -26,11 +27,7 @@ struct Tally {
 
 /// A release's own system, with the accounts of the test, and the row of the table for its shadow.
 fn system(tree: Option<&Path>) -> (Sandbox, Dialect) {
-    let mut sandbox = Sandbox::new().user("um", 5000).user("al", 1001);
-    if let Some(tree) = tree {
-        sandbox = sandbox.system(tree);
-    }
-    let sandbox = sandbox.start();
+    let sandbox = Sandbox::new().system(tree).user("um", 5000).user("al", 1001).start();
     sandbox.run("echo twin:x:5000:5000::/home/um:/bin/sh >>/etc/passwd && groupmod -g 7001 al").ok();
     let version = sandbox.run("dpkg-query -W -f '${Version}' uidmap").ok().stdout;
     let row = row(&version).unwrap_or_else(|| panic!("shadow {version} has no row in the table of dialects"));
@@ -230,17 +227,18 @@ fn spans_to_ask(file: &[u8], granted: &[(u64, u64)]) -> BTreeSet<(u64, u64)> {
     spans
 }
 
-fn seed() -> u64 {
-    let given = std::env::var("SUBIDCTL_SEED").ok().and_then(|seed| seed.parse().ok());
-    given.unwrap_or_else(|| u64::from(std::process::id()))
+/// Another one each time: the suite is small, and asks more with every run.
+fn new_seed() -> u64 {
+    let seed = seed(u64::from(std::process::id()));
+    eprintln!("seed {seed}");
+    seed
 }
 
 #[test]
 fn the_table_agrees_with_the_real_readers() {
     needs!("unshare", "nsenter", "newuidmap", "getsubids");
     let (mid, new) = (tree!("mid"), tree!("new"));
-    let (seed, number) = (seed(), size(300, 10_000));
-    eprintln!("seed {seed}");
+    let (seed, number) = (new_seed(), size(300, 10_000));
     let files = generate::files(seed, number);
     let ask = |tree: Option<&Path>| {
         let (sandbox, dialect) = system(tree);
@@ -262,7 +260,7 @@ fn the_table_agrees_with_the_real_readers() {
     // Past the capture of the runner.
     drop(std::io::Write::write_all(&mut std::io::stderr(), format!("\n{sum}\n").as_bytes()));
     assert!(wrong.is_empty(), "{sum}");
-    assert!(questions > u64::from(number) * 3 * 20, "{sum}");
+    assert!(questions > u64::from(number) * 3 * 10, "{sum}");
 }
 
 #[test]

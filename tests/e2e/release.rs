@@ -124,3 +124,235 @@ fn odd_lines_are_marked_for_every_reader() {
     let text = "!alice:400:10\n!alice:100000:10\nbob:200000:10\nlast:7:1\n!alice:620:10\n";
     assert_eq!(sandbox.text("/etc/subuid"), text);
 }
+
+#[test]
+fn what_runs_with_an_id_of_the_range_is_named_and_stops_a_release() {
+    needs!("unshare", "nsenter", "setpriv");
+    let sandbox = given();
+    let uses = [
+        "--reuid 165540 --regid 0 --clear-groups",
+        "--reuid 0 --regid 165540 --clear-groups",
+        "--reuid 0 --groups 165540",
+    ];
+    for odd in uses {
+        sandbox.run(&format!("setpriv {odd} sleep 77 >/dev/null 2>&1 & echo $! >/tmp/pid; sleep 0.3")).ok();
+        let pid = sandbox.text("/tmp/pid").trim().to_owned();
+        for command in ["release --yes alice", "release -n alice"] {
+            let refused = sandbox.run(&format!("subidctl {command}")).exits(6);
+            refused.says("165536-231071 of alice is in use").says(&format!("used by pid {pid} (sleep 77)\n"));
+        }
+        sandbox.run(&format!("kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done")).ok();
+    }
+    sandbox.run("subidctl release --yes alice").ok();
+}
+
+#[test]
+fn a_container_of_podmans_stops_release_and_replace_until_it_is_ended() {
+    needs!("unshare", "nsenter", "podman", "crun", "newuidmap", "busybox");
+    let sandbox = Sandbox::new()
+        .user("alice", 1001)
+        .user("bob", 1002)
+        .subids("bob:100000:65536\nalice:165536:65536\n")
+        .file(
+            "/etc/subidctl/policy.toml",
+            "strategy = \"windows\"\n[[window]]\nuids = \"1001-1001\"\nstart = 917504000\ncount = 65536\n",
+        )
+        .start();
+    let podman = super::engine::Podman::new(&sandbox, "alice");
+    podman.run("unshare true").ok();
+    let before = sandbox.id_files();
+    let refused = sandbox.run("subidctl release --yes --json alice").exits(6);
+    let refusal = &refused.json()["refusals"][0];
+    assert_eq!((&refusal["code"], &refusal["owner"]), (&"range-in-use".into(), &"alice".into()), "{refused}");
+    let fix = "sudo -iu alice podman system migrate";
+    refused.says(fix);
+    sandbox.run("subidctl apply --yes --replace alice").exits(6).says("is in use").says(fix);
+    assert_eq!(sandbox.id_files(), before);
+    // Others are served.
+    sandbox.run("subidctl release --yes --keep-going alice bob").exits(4).says("alice is in use");
+    assert_eq!(sandbox.text("/etc/subuid"), "!bob:100000:65536\nalice:165536:65536\n");
+    podman.run("system migrate").ok();
+    sandbox.run("subidctl release --yes alice").ok();
+}
+
+#[test]
+fn force_goes_on_and_says_what_was_in_use() {
+    needs!("unshare", "nsenter", "setpriv");
+    let sandbox = given();
+    let sleeps =
+        "for i in 1 2 3 4 5 6 7; do setpriv --reuid 165540 sleep 77 >/dev/null 2>&1 & done; sleep 0.3";
+    sandbox.run(sleeps).ok();
+    sandbox.run("subidctl release --yes alice").exits(6).says("(sleep 77), 2 more\n");
+    sandbox.run("subidctl release --yes --force alice").ok().says("is in use").says("[range-in-use]");
+    assert_eq!(sandbox.id_text(), [RELEASED, RELEASED]);
+}
+
+#[test]
+fn an_accounts_own_ids_are_not_the_ranges() {
+    needs!("unshare", "nsenter");
+    // Every process of root runs with an ID of this line, which somebody wrote by mistake.
+    let sandbox = Sandbox::new().user("alice", 1001).subids("alice:0:2000\n").start();
+    sandbox.run("subidctl release --yes alice").ok();
+    assert_eq!(sandbox.text("/etc/subuid"), "!alice:0:2000\n");
+}
+
+#[test]
+fn the_same_account_takes_it_back_and_another_only_after_a_question() {
+    needs!("unshare", "nsenter", "useradd", "userdel", "setsid");
+    let sandbox = given();
+    sandbox.run("subidctl release --yes alice").ok();
+    sandbox.run("subidctl apply --yes --reclaim alice").ok();
+    assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\nalice:165536:65536\n");
+    assert_eq!(ledger(&sandbox)["released"], serde_json::json!([]));
+
+    sandbox.run("subidctl release --yes alice").ok();
+    sandbox.run("userdel alice && useradd -u 1077 -K SUB_UID_COUNT=0 alice").ok();
+    let stranger = sandbox.run("subidctl apply --yes --reclaim alice").exits(6);
+    stranger
+        .says("165536-231071 (/etc/subuid line 2)")
+        .says("uid 1001 released it, and alice is uid 1077")
+        .says("sudo subidctl apply --reclaim --force alice");
+    sandbox.remove("/var/lib/subidctl");
+    sandbox.run("subidctl apply --yes --reclaim alice").exits(6).says("does not say which uid released it");
+    sandbox.run("subidctl apply --yes --reclaim --force alice").exits(2).says("--yes does not");
+    sandbox.run("subidctl plan --reclaim --force --out /root/p alice").ok();
+    sandbox.run("subidctl apply --yes --plan /root/p").exits(6);
+    assert_eq!(sandbox.text("/etc/subuid"), RELEASED);
+
+    let mut terminal = sandbox.terminal("subidctl apply --yes --reclaim --force alice");
+    terminal.expect("Nothing shows that 165536-231071 of alice was this account's");
+    terminal.send("y\n");
+    assert_eq!(terminal.finish().0, 0);
+    assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\nalice:165536:65536\n");
+}
+
+#[test]
+fn a_lost_ledger_gives_nobody_what_a_line_holds() {
+    needs!("unshare", "nsenter", "useradd", "podman", "crun", "newuidmap", "busybox");
+    let sandbox = given();
+    sandbox.run("subidctl release --yes alice && rm -rf /var/lib/subidctl && useradd new").ok();
+    assert_eq!(sandbox.text("/etc/subuid"), format!("{RELEASED}new:231072:65536\n"));
+    let podman = super::engine::Podman::new(&sandbox, "bob");
+    assert_eq!(podman.unshare_map("uid_map"), "0 1002 1\n1 100000 65536\n");
+}
+
+#[test]
+fn forgetting_frees_exactly_a_released_range() {
+    needs!("unshare", "nsenter");
+    let sandbox = given();
+    let live = sandbox.run("subidctl release --yes --forget 165536-231071").exits(6);
+    live.says("alice has 165536-231071 (/etc/subuid line 2)").says("release --range 165536-231071 alice");
+    sandbox.run("subidctl release --yes alice").ok();
+    let part = sandbox.run("subidctl release --yes --forget 165536:10").exits(6);
+    part.says("165536-231071 (/etc/subuid line 2)").says("--forget 165536-231071 alice");
+    sandbox.run("subidctl release --yes --forget 165536:65536 bob").exits(6).says("alice released it");
+    sandbox.run("subidctl release --yes --forget 165536:65536 mallory").exits(1);
+    assert_eq!(sandbox.id_text(), [RELEASED, RELEASED]);
+
+    let done = sandbox.run("subidctl release --yes --forget 165536:65536").ok();
+    done.says("alice: forgets 165536-231071 in both files")
+        .says("every file that these IDs still own")
+        .says("--scan");
+    assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\n");
+    assert_eq!(ledger(&sandbox)["released"], serde_json::json!([]));
+    sandbox.run("subidctl release --forget 165536:65536").ok().says("nothing to forget");
+    sandbox.run("subidctl apply --yes bob --count 131072").ok();
+    assert!(sandbox.text("/etc/subuid").contains("bob:165536:65536"));
+}
+
+#[test]
+fn what_only_the_ledger_knows_is_forgotten_too() {
+    needs!("unshare", "nsenter");
+    let sandbox = given();
+    sandbox.run("subidctl release --yes alice").ok();
+    // Somebody restored older files.
+    sandbox.write("/etc/subuid", "bob:100000:65536\n");
+    sandbox.write("/etc/subgid", "bob:100000:65536\n");
+    sandbox.run("subidctl plan --range 165536:65536 alice").exits(6).says("subidctl's ledger");
+    let before = sandbox.id_files();
+    let done = sandbox.run("subidctl release --yes --json --forget 165536:65536").ok().json();
+    assert_eq!((&done["changed"], &done["committed"]), (&true.into(), &true.into()), "{done:#}");
+    assert_eq!(ledger(&sandbox)["released"], serde_json::json!([]));
+    assert_eq!(sandbox.id_files(), before);
+    sandbox.run("subidctl plan --range 165536:65536 alice").ok();
+}
+
+#[test]
+fn the_ranges_of_local_accounts_that_are_gone() {
+    needs!("unshare", "nsenter");
+    let sandbox = given();
+    // Not by userdel, which takes the lines along and frees the IDs for the next.
+    let leave = |name: &str| sandbox.run(&format!("sed -i '/^{name}:/d' /etc/passwd")).ok();
+    let before = sandbox.id_text();
+    sandbox.run("subidctl release --stale").ok().says("No owner that is known to be gone has a range");
+    // In the ledger, but never an account of this host.
+    sandbox.run("subidctl apply --yes --allow-unknown-owner --range 900000:10 containers").ok();
+    sandbox.run("subidctl release --stale").ok().says("release --stale containers");
+    sandbox.run("sed -i /^containers:/d /etc/subuid /etc/subgid").ok();
+    leave("bob");
+    let listed = sandbox.run("subidctl release --stale").ok();
+    listed.says("bob (/etc/subuid line 1) has no account").says("sudo subidctl release --stale bob");
+    sandbox.run("subidctl release --yes --stale alice").exits(6).says("alice is not gone");
+    assert_eq!(sandbox.id_text(), before);
+    leave("alice");
+    sandbox.run("subidctl release --yes --stale").ok().says("alice: releases 165536-231071 in both files");
+    assert_eq!(sandbox.id_text(), [RELEASED, RELEASED]);
+    sandbox.run("subidctl release --yes --stale bob").ok();
+    assert_eq!(sandbox.text("/etc/subuid"), "!bob:100000:65536\n!alice:165536:65536\n");
+}
+
+#[test]
+fn a_directory_that_is_offline_does_not_look_like_leavers() {
+    needs!("unshare", "nsenter");
+    let sandbox = given();
+    sandbox.run("sed -i '/^alice:/d' /etc/passwd").ok();
+    // No module of this name can be loaded, so nobody answers.
+    sandbox.write("/etc/nsswitch.conf", "passwd: files nowhere\ngroup: files\n");
+    let before = sandbox.id_files();
+    let failed = sandbox.run("subidctl release --yes --stale --json").exits(1);
+    assert_eq!(failed.json()["code"], "lookup-failed", "{failed}");
+    sandbox.run("subidctl release --yes --stale alice").exits(1);
+    sandbox.run("subidctl release --yes alice").exits(1);
+    assert_eq!(sandbox.id_files(), before);
+}
+
+#[test]
+fn files_that_the_ids_still_own_are_found() {
+    needs!("unshare", "nsenter", "mount");
+    let sandbox = given();
+    let files = "mkdir -p /home/alice/s /tmp/other /var/x && mount -t tmpfs none /tmp/other && \
+        touch /home/alice/s/a '/home/alice/s/b\nc' /tmp/other/no /home/alice/mine && ln -s /tmp/other /home/alice/s/l && \
+        chown 165536:0 /home/alice/s/a && chown 0:231071 /home/alice/s/b* && chown 165540:165540 /tmp/other/no && \
+        mkdir /home/alice/s/m && mount --bind /tmp/other /home/alice/s/m";
+    sandbox.run(files).ok();
+    let dry = sandbox.run("subidctl release -n alice --scan /home/alice/s").ok();
+    dry.says("2 files of 165536-231071 below /home/alice/s:\n  165536:0  /home/alice/s/a\n  0:231071  /home/alice/s/b\\nc\n");
+    assert!(sandbox.text("/etc/subuid").contains("\nalice:165536"));
+    sandbox.run("subidctl release --yes alice --scan /nowhere").exits(1).says("/nowhere");
+    sandbox.run("subidctl release --yes --scan /home/alice/s alice").exits(2).says("USER");
+    assert!(sandbox.text("/etc/subuid").contains("\nalice:165536"));
+
+    let many = "i=0; while [ $i -lt 50 ]; do i=$((i+1)); : > /var/x/$i; done; chown 165599:165599 /var/x/*";
+    sandbox.run(many).ok();
+    let done = sandbox.run("subidctl release --yes --json alice --scan /home/alice/s /var/x").ok().json();
+    let scan = &done["scan"];
+    assert_eq!((&scan["files"], &scan["errors"]), (&52.into(), &0.into()), "{scan:#}");
+    assert_eq!(scan["sample"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        scan["by_id"][1],
+        serde_json::json!({ "kind": "uid", "id": 165_599, "files": 50 }),
+        "{scan:#}"
+    );
+    // Released already, and before it is forgotten.
+    sandbox.run("subidctl release alice --scan /var/x").ok().says("nothing to release").says("50 files of");
+    sandbox
+        .run("subidctl release -n --forget 165536:65536 --scan /var/x")
+        .ok()
+        .says("and 30 more; by owner: uid 165599 50");
+    sandbox
+        .run("subidctl release -n alice --scan /etc")
+        .ok()
+        .says("No file of 165536-231071 was found below /etc");
+    // Of what is not released yet, too.
+    sandbox.run("subidctl release -n bob --scan /var/x").ok().says("No file of 100000-165535");
+}

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::alice_and_bob;
-use crate::harness::{Sandbox, masked, needs, size};
+use crate::harness::{Sandbox, masked, needs, seed, size};
 
 /// Everything of a sandbox that a world might leave something in: files with their digests, mounts, processes,
 /// and the kernel's settings.
@@ -103,7 +103,10 @@ fn what_fails_on_the_host_undoes_nothing_and_setup_sees_it_before() {
     let before = sandbox.id_files();
     sandbox.run("subidctl setup --yes alice").exits(4).says("nothing was changed").says("chmod u+s");
     assert_eq!(sandbox.id_files(), before);
-    let output = sandbox.run("subidctl apply --verify --yes --json alice").exits(4).says("/etc/subuid-");
+    let output = sandbox
+        .run("subidctl apply --verify --yes --json alice")
+        .exits(4)
+        .says("put the change back: sudo subidctl undo ");
     let done = output.json();
     assert_eq!(done["committed"], true);
     let oks: Vec<_> = done["proofs"].as_array().unwrap().iter().map(|p| p["ok"].as_bool().unwrap()).collect();
@@ -270,7 +273,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     needs!("unshare", "nsenter", "newuidmap");
     let sandbox = alice_and_bob();
     let before = whole(&sandbox);
-    let seed = std::env::var("SUBIDCTL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261);
+    let seed = seed(20_261);
     eprintln!("seed {seed}");
     let mut state: u64 = seed;
     for _ in 0..size(25, 200) {

@@ -28,6 +28,11 @@ pub(crate) fn size(small: u32, long: u32) -> u32 {
     if std::env::var_os("SUBIDCTL_LONG").is_some() { long } else { small }
 }
 
+/// What random choices begin with: `SUBIDCTL_SEED`, or this. A test prints it.
+pub(crate) fn seed(otherwise: u64) -> u64 {
+    std::env::var("SUBIDCTL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(otherwise)
+}
+
 /// Ends the test as skipped unless it runs as root and every named tool is there.
 macro_rules! needs {
     ($($tool:literal),* $(,)?) => {

@@ -73,9 +73,9 @@ impl Builder {
         self
     }
 
-    /// Another release's tree in the host's place, with its own tools and libraries.
-    pub(crate) fn system(mut self, path: &Path) -> Self {
-        self.system = Some(path.to_owned());
+    /// Another release's tree in the host's place, with its own tools and libraries; `None` is the host.
+    pub(crate) fn system(mut self, tree: Option<&Path>) -> Self {
+        self.system = tree.map(Path::to_owned);
         self
     }
 

@@ -47,6 +47,9 @@ else
     done
 fi
 umount --lazy /mnt
+# What a test writes there stays here.
+mount -t tmpfs -o mode=0755 mnt /mnt
+[ -n "$tree" ] || mount -t tmpfs -o mode=0755 srv /srv
 mount -t tmpfs -o mode=0755,nosuid,nodev run /run
 mount -t tmpfs -o mode=1777,nosuid,nodev tmp /tmp
 mount -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm

@@ -1,13 +1,34 @@
 //! Snapshots of what people see, stored in `tests/snapshots`.
 
-/// Masks what differs from run to run: process IDs and the names of transactions.
+/// Masks what differs from run to run: process IDs, the names of transactions, and times.
 pub(crate) fn masked(text: &str) -> String {
     let text = pids_masked(text);
-    let lines = text.lines().map(|line| match line.strip_prefix("Committed as ") {
-        Some(_) => "Committed as TRANSACTION.\n".to_owned(),
-        None => format!("{line}\n"),
-    });
-    lines.collect::<Vec<_>>().concat()
+    let text = shape_masked(&text, "99999999-999999-xxxxxxxx", "TRANSACTION");
+    let text = shape_masked(&text, "9999-99-99 99:99:99", "TIME");
+    text.lines().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
+}
+
+/// Masks what has this shape: 9 is any digit, x any hexadecimal one.
+fn shape_masked(text: &str, shape: &str, mask: &str) -> String {
+    let fits = |found: &str| {
+        found.len() == shape.len()
+            && found.bytes().zip(shape.bytes()).all(|(found, wanted)| match wanted {
+                b'9' => found.is_ascii_digit(),
+                b'x' => found.is_ascii_hexdigit(),
+                other => found == other,
+            })
+    };
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(first) = rest.chars().next() {
+        if rest.get(..shape.len()).is_some_and(fits) {
+            out.push_str(mask);
+            rest = &rest[shape.len()..];
+        } else {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    out
 }
 
 fn pids_masked(text: &str) -> String {

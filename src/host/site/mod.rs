@@ -1,9 +1,17 @@
 //! What else hands out IDs on this host, read from the configuration of each such program: a file a
 //! program, and only where something says that it is in use here.
 
+mod docker;
 mod ini;
+mod ipa;
+mod kubelet;
+mod lxd;
 mod samba;
 mod sssd;
+mod systemd;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 
 use super::Root;
 use super::follow::read_following;
@@ -16,6 +24,28 @@ pub(super) fn site(root: &Root, nsswitch: &Nsswitch) -> Site {
     let mut site = Site::default();
     directories(root, nsswitch, &mut site);
     site
+}
+
+/// Everybody else who takes or gives IDs here, which no new range depends on. Which of them are in use is told
+/// by their files alone: nothing is started or asked, and below a root it is the same.
+pub(super) fn allocators(root: &Root, site: &mut Site) {
+    systemd::read(root, site);
+    ipa::read(root, site);
+    lxd::read(root, site);
+    docker::read(root, site);
+    kubelet::read(root, site);
+}
+
+/// Whether something is there; a link counts.
+fn exists(root: &Root, path: &str) -> bool {
+    root.open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty()).is_ok()
+}
+
+/// The names in a folder that can be written in a message as they are, sorted; none where it is not there
+/// or not for this caller to see.
+fn names(root: &Root, folder: &str) -> Vec<String> {
+    let names = root.list(folder).unwrap_or_default().into_iter();
+    names.map(|name| crate::text::escape(&name)).collect()
 }
 
 /// The sources of accounts that nsswitch.conf names beyond the files: the file of a directory that is
@@ -66,14 +96,20 @@ mod tests {
     use super::*;
     use crate::snapshot::Allocator;
 
-    /// What a tree with these files and this `passwd:` line declares.
-    fn tree(passwd: &str, files: &[(&str, &str)]) -> Site {
+    /// A tree with these files.
+    pub(super) fn tree_of(files: &[(&str, &str)]) -> tempfile::TempDir {
         let tree = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = tree.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
+        tree
+    }
+
+    /// What a tree with these files and this `passwd:` line declares.
+    fn tree(passwd: &str, files: &[(&str, &str)]) -> Site {
+        let tree = tree_of(files);
         let switch =
             crate::host::parse_nsswitch("/etc/nsswitch.conf", format!("passwd: {passwd}\n").as_bytes());
         site(&Root::below(tree.path()).unwrap(), &switch)

@@ -4,14 +4,30 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// As many files, the same for the same seed.
+/// As many files, the same for the same seed; the first are the rare ones.
 pub(super) fn files(seed: u64, number: u32) -> Vec<Vec<u8>> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = file();
-    (0..number).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+    let random = (0..number).map(|_| strategy.new_tree(&mut runner).unwrap().current());
+    rare().into_iter().chain(random).take(number as usize).collect()
+}
+
+/// What chance finds once in thousands of files: everything that newuidmap grants, and the ends of shadow's
+/// buffer.
+fn rare() -> Vec<Vec<u8>> {
+    let full = |length: usize| format!("um:100:5\nal:{:0>width$}:5", 199, width = length - 5).into_bytes();
+    let hidden = |length: usize| {
+        let mut file = full(length);
+        file[20] = 0;
+        [&file[..], b"\num:300:5\n"].concat()
+    };
+    let mut files: Vec<Vec<u8>> =
+        vec![b"um:0:0\n".to_vec(), b"um:100:\0\n5\n".to_vec(), b"um:100:5\nal:1:1\0\n".to_vec()];
+    files.extend((4094..=4097).chain([8191]).flat_map(|length| [full(length), hidden(length)]));
+    files
 }
 
 fn file() -> impl Strategy<Value = Vec<u8>> {
@@ -161,8 +177,18 @@ fn odd() -> impl Strategy<Value = Vec<u8>> {
     ])
     .prop_map(<[u8]>::to_vec);
     // Beside the length that shadow parses, and beside its buffer.
-    let long = (owner(), 1000usize..1050, 100u64..200).prop_map(|(owner, length, n)| {
-        format!("{owner}:{n:0>width$}:5", width = length - owner.len()).into_bytes()
+    let length = prop_oneof![2 => 1015usize..1030, 1 => 4085usize..4105, 1 => 8185usize..8200];
+    let long = (owner(), length, 100u64..200).prop_map(|(owner, length, n)| {
+        let width = length - owner.len() - ":".len() - ":5".len();
+        format!("{owner}:{n:0>width$}:5").into_bytes()
+    });
+    let hidden = (any::<prop::sample::Index>(), prop::bool::weighted(0.2));
+    let long = (long, hidden).prop_map(|(mut line, (at, nul))| {
+        if nul {
+            let at = at.index(line.len());
+            line[at] = 0;
+        }
+        line
     });
     let tail =
         prop::sample::select(vec![":", ":x", " ", "\t", "\r", "\u{a0}", "\u{3000}", "#", " # alice's", "\0"]);

@@ -1,0 +1,97 @@
+//! `subidctl template`: files that other systems need.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::args::{Render, Template as Args};
+use super::ask::{From, confirm};
+use super::output::{Output, print};
+use crate::error::{Code, Error, Result};
+use crate::host::{Trust, read_named};
+use crate::idfile::Document;
+use crate::report::unified;
+use crate::template::{ALL, Template, find};
+
+pub(super) fn run(args: &Args, output: Output) -> Result<u8> {
+    match args {
+        Args::List => list(output),
+        Args::Show { name } => {
+            no_json(output)?;
+            print(find(name)?.text.as_bytes())?;
+            Ok(0)
+        }
+        Args::Render(args) => {
+            no_json(output)?;
+            let text = find(&args.name)?.render(&values(&args.set)?)?;
+            match &args.to {
+                Some(path) => write(path, text, args, output),
+                None => print(text.as_bytes()).map(|()| 0),
+            }
+        }
+    }
+}
+
+fn no_json(output: Output) -> Result<()> {
+    if !output.json {
+        return Ok(());
+    }
+    Err(Error::new(Code::Usage, "a template has no JSON form")
+        .why("its text is for another program")
+        .fix("leave --json out; template list has it"))
+}
+
+fn list(output: Output) -> Result<u8> {
+    let text = |t: &Template| {
+        let keys: String = t.keys.iter().map(|(key, about)| format!("    {key:8} {about}\n")).collect();
+        format!("{}: {}\n{keys}", t.name, t.about)
+    };
+    output.text(&ALL.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    output.document(|| {
+        let keys = |t: &Template| -> Vec<Value> {
+            t.keys.iter().map(|(key, about)| json!({ "name": key, "about": about })).collect()
+        };
+        let all: Vec<Value> =
+            ALL.iter().map(|t| json!({ "name": t.name, "about": t.about, "keys": keys(t) })).collect();
+        json!({ "schema": "subidctl.templates.v1", "templates": all })
+    })?;
+    Ok(0)
+}
+
+/// `key=value`, each key once.
+fn values(set: &[String]) -> Result<BTreeMap<String, String>> {
+    let mut values = BTreeMap::new();
+    for pair in set {
+        let shown = crate::text::escape(pair.as_bytes());
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            Error::new(Code::Usage, format!("--set {shown} sets nothing"))
+                .why("there is no = in it")
+                .fix("--set key=value")
+        })?;
+        if values.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(Error::new(Code::Usage, format!("--set {shown}: the key has a value already"))
+                .why("each key is set once")
+                .fix("leave one of the two out"));
+        }
+    }
+    Ok(values)
+}
+
+/// Writes the file; one that is there is shown as a diff, and replaced only on a yes.
+fn write(path: &Path, text: String, args: &Render, output: Output) -> Result<u8> {
+    let there = path.symlink_metadata().is_ok();
+    let after = Document::new(text.into_bytes());
+    if there {
+        let before = Document::new(read_named(path, Trust::Names)?);
+        if before == after {
+            output.text("The file is there and says just that. No changes.\n")?;
+            return Ok(0);
+        }
+        output.text(&unified(&crate::text::path(path), Some(&before), &after, output.style))?;
+        confirm("Replace this file?", args.yes, From::Stdin)?;
+    }
+    super::write_named(path, after.as_bytes())?;
+    output.text(&format!("Written to {}.\n", crate::text::path(path)))?;
+    Ok(0)
+}

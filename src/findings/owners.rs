@@ -1,0 +1,361 @@
+//! Whose the lines are: owners without an account, and accounts that are no longer what they were.
+
+use std::collections::HashMap;
+
+use super::{BASE, Entry, Group, Seen, Status, Survey};
+use crate::idfile::{Claim, Oddity};
+use crate::range::{Kind, Uid};
+use crate::snapshot::{Account, Known};
+use crate::text::{escape, shell_word};
+
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "owner-leading-zero",
+        group: Group::Owners,
+        severity: Status::Error,
+        title: "an owner is a uid with a leading zero",
+        explain: "shadow up to 4.19 compares the text with the uid in plain decimal, so that 01001 is nobody, and \
+                  so do podman and its kin; 4.20 reads it as a number and grants the range to uid 1001. printf \
+                  '%05d' writes such owners.",
+        consequence: "the range belongs to nobody, or with shadow 4.20 to the account with this uid",
+        audit: Some(|survey| unknown(survey, Why::LeadingZero)),
+        ..BASE
+    },
+    Entry {
+        id: "owner-renamed",
+        group: Group::Owners,
+        severity: Status::Error,
+        title: "the account that owned a range has another name now",
+        explain: "usermod -l renames the account and leaves /etc/subuid and /etc/subgid as they are (shadow 4.13). \
+                  The account has no ranges under its new name, and whoever gets the old name inherits the range \
+                  with the files in it. subidctl knows it by the uid that its ledger noted.",
+        consequence: "the user's containers fail, and the next account of the old name inherits the range",
+        audit: Some(|survey| unknown(survey, Why::Renamed)),
+        ..BASE
+    },
+    Entry {
+        id: "owner-uid-changed",
+        group: Group::Owners,
+        severity: Status::Warning,
+        title: "the owner's uid is not the one that the range was given to",
+        explain: "Either usermod -u changed the uid of the account, or the account was deleted and another one of \
+                  that name inherited the range: useradd takes a line of the name for the new user's, and gives \
+                  none. subidctl noted the uid in its ledger when it gave the range. A line with the uid as its \
+                  owner loses its account with usermod -u.",
+        consequence: "the range may be another person's now, with the files of the former one",
+        audit: Some(uid_changed),
+        ..BASE
+    },
+    Entry {
+        id: "owner-gone",
+        group: Group::Owners,
+        severity: Status::Warning,
+        title: "no account has the uid that owns a range",
+        explain: "userdel removes the lines of the name and leaves those of the uid (shadow 4.13). The next \
+                  account that gets this uid inherits the range and the files in it. 'subidctl release' keeps \
+                  the IDs from being given to anybody.",
+        consequence: "the next account with this uid inherits the range and the files in it",
+        audit: Some(|survey| unknown(survey, Why::Gone)),
+        ..BASE
+    },
+    Entry {
+        id: "owner-unknown",
+        group: Group::Owners,
+        severity: Status::Warning,
+        title: "no account has the name that owns a range",
+        explain: "The account was deleted by a tool that does not know these files, or the line was copied from \
+                  another host or written for a user of a directory that this host does not ask. useradd gives \
+                  the range to the next account of that name, without a word, and so do all engines. Where a \
+                  directory did not answer, nobody knows, and nothing is said against the line.",
+        consequence: "the next account of this name inherits the range and the files in it",
+        audit: Some(no_account),
+        ..BASE
+    },
+    Entry {
+        id: "owner-number-ignored",
+        group: Group::Owners,
+        severity: Status::Warning,
+        title: "a program here does not find ranges by uid",
+        explain: "newuidmap, podman and rootlesskit find a line by the name and by the uid of its owner. \
+                  lxc-usernsexec compares the name alone; so did older Incus (issue 575) and Docker (moby issue \
+                  40926). Where such a program is installed, a line by uid is invisible to it.",
+        consequence: "that program finds no range for this user",
+        audit: Some(by_number),
+        ..BASE
+    },
+];
+
+/// Why an owner has no account.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why<'a> {
+    /// A number with a leading zero.
+    LeadingZero,
+    /// The ledger's uid has another name.
+    Renamed,
+    /// The ledger's account has another uid.
+    Moved(&'a Account),
+    /// A plain number.
+    Gone,
+    /// A name.
+    Unknown,
+}
+
+/// The ledger's owners by their spelling.
+fn ledger<'a>(survey: &Survey<'a>) -> HashMap<&'a [u8], &'a Known> {
+    survey.snapshot.known.iter().map(|known| (&known.owner[..], known)).collect()
+}
+
+/// The lines without an account, with the reason and, for a renamed one, the account.
+fn nobodys<'a>(survey: &Survey<'a>) -> Vec<(Kind, Claim<'a>, Why<'a>, Option<&'a Account>)> {
+    let ledger = ledger(survey);
+    let accounts = &survey.snapshot.accounts;
+    let by_uid: HashMap<Uid, &Account> =
+        survey.snapshot.known.iter().filter_map(|k| Some((k.uid?, accounts.by_name(&k.owner)?))).collect();
+    let why = |owner: &[u8]| -> (Why<'a>, Option<&'a Account>) {
+        let number = owner.iter().all(u8::is_ascii_digit);
+        if number && owner.len() > 1 && owner.starts_with(b"0") {
+            return (Why::LeadingZero, None);
+        }
+        if let Some(uid) = std::str::from_utf8(owner).ok().and_then(Uid::parse) {
+            return by_uid
+                .get(&uid)
+                .map_or((Why::Gone, None), |account| (Why::Moved(account), Some(account)));
+        }
+        let known = ledger.get(owner).and_then(|known| accounts.by_uid(known.uid?));
+        known.map_or((Why::Unknown, None), |account| (Why::Renamed, Some(account)))
+    };
+    let of_kind = |kind: Kind| {
+        let mut lines: Vec<&Claim<'a>> =
+            survey.live(kind).filter(|claim| survey.account(claim.owner).is_none()).collect();
+        lines.sort_by_key(|claim| claim.line);
+        lines.dedup_by_key(|claim| claim.line);
+        let possible = |claim: &Claim<'_>| {
+            crate::range::Login::new(claim.owner).is_some()
+                && !matches!(
+                    claim.oddity,
+                    Some(
+                        Oddity::OddOwner
+                            | Oddity::NisMarker
+                            | Oddity::LeadingBlank
+                            | Oddity::InnerBlank
+                            | Oddity::Nul
+                    )
+                )
+        };
+        let lines: Vec<_> = lines.into_iter().filter(|claim| possible(claim)).copied().collect();
+        lines.into_iter().map(move |claim| (kind, claim))
+    };
+    let all = Kind::BOTH.into_iter().flat_map(of_kind);
+    all.map(|(kind, claim)| {
+        let (why, account) = why(claim.owner);
+        (kind, claim, why, account)
+    })
+    .collect()
+}
+
+/// Whether a directory may know accounts that were not asked for or did not answer.
+fn unanswered(survey: &Survey<'_>, owner: &[u8]) -> bool {
+    let snapshot = survey.snapshot;
+    let beyond = |source: &String| !matches!(source.as_str(), "files" | "compat" | "systemd");
+    let unasked = !snapshot.host.running && snapshot.nsswitch.passwd.sources.iter().any(beyond);
+    unasked || snapshot.accounts.lookups.owners.contains(owner)
+}
+
+fn unknown(survey: &Survey<'_>, wanted: Why<'_>) -> Vec<Seen> {
+    let found = nobodys(survey).into_iter().filter(|(_, claim, why, _)| {
+        *why == wanted
+            && (wanted == Why::Renamed || wanted == Why::LeadingZero || !unanswered(survey, claim.owner))
+    });
+    found
+        .map(|(kind, claim, _, account)| {
+            let owner = escape(claim.owner);
+            let (message, fix) = match account {
+                Some(account) => {
+                    let now =
+                        shell_word(account.name.as_bytes()).unwrap_or_else(|| format!("+{}", account.uid));
+                    let message = format!("{owner} is called {} now (uid {})", account.name, account.uid);
+                    let rename = super::lines::rewritten(account.name.as_bytes(), claim.range)
+                        .and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
+                    let anew = format!(
+                        "{}\n{}",
+                        survey.another(claim.owner),
+                        survey.command(&format!("apply {now}"))
+                    );
+                    (
+                        message,
+                        rename.map_or(anew.clone(), |rename| {
+                            format!("{rename}\nor, to give other IDs: {}", anew.replace('\n', " && "))
+                        }),
+                    )
+                }
+                None if wanted == Why::LeadingZero => {
+                    let digits =
+                        claim.owner.iter().position(|b| *b != b'0').and_then(|at| claim.owner.get(at..));
+                    let plain = digits.and_then(|owner| super::lines::rewritten(owner, claim.range));
+                    let sed = plain.and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
+                    let message = format!(
+                        "{owner} is no name of an account, and as a number only shadow 4.20 reads it"
+                    );
+                    (message, sed.unwrap_or_else(|| survey.another(claim.owner)))
+                }
+                None => (format!("no account has the uid {owner}"), survey.another(claim.owner)),
+            };
+            survey.of_claim(kind, &claim, message, fix)
+        })
+        .collect()
+}
+
+fn no_account(survey: &Survey<'_>) -> Vec<Seen> {
+    let mut open = 0_usize;
+    let mut seen = Vec::new();
+    for (kind, claim, why, _) in nobodys(survey) {
+        if unanswered(survey, claim.owner) && matches!(why, Why::Unknown | Why::Gone) {
+            open += 1;
+        } else if why == Why::Unknown {
+            let message = format!("no account is named {}", escape(claim.owner));
+            seen.push(survey.of_claim(kind, &claim, message, survey.another(claim.owner)));
+        }
+    }
+    if open > 0 {
+        let lookups = &survey.snapshot.accounts.lookups;
+        let switch = &survey.snapshot.nsswitch;
+        let asked = format!(
+            "{} line {}, passwd: {}",
+            switch.path,
+            switch.passwd.line,
+            switch.passwd.sources.join(" ")
+        );
+        seen.push(Seen {
+            message: format!("the owners of {open} lines could not be looked up"),
+            evidence: lookups.unanswered.first().cloned().unwrap_or(asked),
+            fix: "run it again where the directory answers".to_owned(),
+            status: Some(Status::Skipped),
+            ..Seen::default()
+        });
+    }
+    seen
+}
+
+fn uid_changed(survey: &Survey<'_>) -> Vec<Seen> {
+    let ledger = ledger(survey);
+    let named = |kind: Kind, claim: &Claim<'_>| {
+        let (known, account) = (ledger.get(claim.owner)?.uid?, survey.account(claim.owner)?);
+        let message =
+            format!("{} has the uid {}, and had {known} when the range was given", account.name, account.uid);
+        let fix = format!("where it is the same person, nothing; else: {}", survey.another(claim.owner));
+        (known != account.uid).then(|| survey.of_claim(kind, claim, message, fix))
+    };
+    let of_kind = |kind: Kind| survey.live(kind).filter_map(|claim| named(kind, claim)).collect::<Vec<_>>();
+    let mut seen: Vec<Seen> = Kind::BOTH.into_iter().flat_map(of_kind).collect();
+    seen.extend(nobodys(survey).into_iter().filter_map(|(kind, claim, why, _)| {
+        let Why::Moved(account) = why else { return None };
+        let message = format!(
+            "{} has the uid {} now, and the line is of {}",
+            account.name,
+            account.uid,
+            escape(claim.owner)
+        );
+        let line = super::lines::rewritten(account.uid.to_string().as_bytes(), claim.range);
+        let sed = line.and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
+        Some(survey.of_claim(kind, &claim, message, sed.unwrap_or_else(|| survey.another(claim.owner))))
+    }));
+    seen
+}
+
+fn by_number(survey: &Survey<'_>) -> Vec<Seen> {
+    let Some(reader) = survey.snapshot.name_readers.first() else { return Vec::new() };
+    let of_kind = |kind: Kind| {
+        let numbers = survey.live(kind).filter_map(move |claim| {
+            let account = survey.account(claim.owner)?;
+            (account.name.as_bytes() != claim.owner).then_some((claim, account))
+        });
+        numbers.map(move |(claim, account)| {
+            let message = format!("{reader} looks for {} and not for {}", account.name, escape(claim.owner));
+            let line = super::lines::rewritten(account.name.as_bytes(), claim.range);
+            let sed = line.and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
+            survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner)))
+        })
+    };
+    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Survey, audit};
+    use super::*;
+    use crate::idfile::Document;
+    use crate::policy::Policy;
+    use crate::range::{Gid, Login};
+    use crate::snapshot::{Accounts, Service, Snapshot, Source};
+
+    fn host(lines: &str) -> Snapshot {
+        let account = |(name, uid): (&str, u32)| Account {
+            name: Login::new(name.as_bytes()).unwrap(),
+            uid: Uid::new(uid),
+            gid: Gid::new(uid),
+            home: b"/".to_vec(),
+            shell: b"/bin/sh".to_vec(),
+            source: Source::File(1),
+        };
+        let accounts = [("bob", 1001), ("alicia", 1002), ("carol", 1013)].map(account);
+        let mut snapshot =
+            Snapshot { accounts: Accounts::new(accounts.to_vec(), Vec::new()), ..Snapshot::default() };
+        for kind in Kind::BOTH {
+            snapshot.files[kind].document = Some(Document::new(lines.as_bytes().to_vec()));
+        }
+        let known = |(owner, uid): (&str, u32)| Known {
+            owner: owner.as_bytes().to_vec(),
+            uid: Some(Uid::new(uid)),
+            local: true,
+        };
+        snapshot.known = [("alice", 1002), ("carol", 1003), ("bob", 1001), ("eve", 1004)].map(known).to_vec();
+        snapshot
+    }
+
+    fn found(snapshot: &Snapshot) -> Vec<(&'static str, Status)> {
+        let policy = Policy::default();
+        let found = audit(&Survey::new(snapshot, &policy)).findings;
+        let mut of_owners: Vec<_> =
+            found.iter().filter(|f| f.id.starts_with("owner")).map(|f| (f.id, f.status)).collect();
+        of_owners.dedup();
+        of_owners
+    }
+
+    #[test]
+    fn the_reason_is_told_where_the_ledger_knows_it() {
+        for (lines, id) in [
+            ("bob:100000:65536\n1013:300000:65536\n", None),
+            ("alice:100000:65536\n", Some("owner-renamed")),
+            ("carol:100000:65536\n", Some("owner-uid-changed")),
+            ("1003:100000:65536\n", Some("owner-uid-changed")),
+            ("1004:100000:65536\n", Some("owner-gone")),
+            ("1099:100000:65536\n", Some("owner-gone")),
+            ("eve:100000:65536\n", Some("owner-unknown")),
+            ("01001:100000:65536\n", Some("owner-leading-zero")),
+            ("!eve:100000:65536\n", None),
+            ("#eve:100000:65536\n", None),
+            ("a/b:100000:65536\n", None),
+        ] {
+            assert_eq!(found(&host(lines)).first().map(|(id, _)| *id), id, "{lines}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_called_unknown_while_a_directory_is_silent() {
+        let mut snapshot = host("dora:100000:65536\n1099:300000:65536\n");
+        snapshot.accounts.lookups.owners = [b"dora".to_vec(), b"1099".to_vec()].into();
+        assert_eq!(found(&snapshot), [("owner-unknown", Status::Skipped)]);
+        // In a tree no directory is asked.
+        let mut tree = host("dora:100000:65536\n");
+        tree.nsswitch.passwd = Service { sources: vec!["files".to_owned(), "sss".to_owned()], line: 3 };
+        assert_eq!(found(&tree), [("owner-unknown", Status::Skipped)]);
+    }
+
+    #[test]
+    fn a_program_that_knows_names_only_is_named() {
+        let mut snapshot = host("1001:100000:65536\n");
+        assert_eq!(found(&snapshot), []);
+        snapshot.name_readers = vec!["/usr/bin/lxc-usernsexec".to_owned()];
+        assert_eq!(found(&snapshot), [("owner-number-ignored", Status::Warning)]);
+    }
+}

@@ -1,0 +1,121 @@
+//! Entries that neither `audit` nor a check looks for: what `plan` warns of, and what is said of a failed
+//! container where nothing else explains it. They are here so that `explain` has a page for every id.
+
+use super::{BASE, Entry, Group, Status};
+
+pub(super) static ENTRIES: &[Entry] = &[
+    Entry {
+        id: "range-not-granted",
+        group: Group::Files,
+        title: "the helper does not grant the range",
+        explain: "newuidmap or newgidmap said 'not allowed' although subidctl reads a range of this user in the \
+                  file. The two read the line, or the file, differently: 'subidctl audit' says who reads what. \
+                  Or the file was changed in between, or 'subid:' in nsswitch.conf names a directory that does \
+                  not have the range.",
+        consequence: "the container gets no map and does not start",
+        ..BASE
+    },
+    Entry {
+        id: "no-answer",
+        group: Group::Files,
+        title: "a helper or the container did not answer in time",
+        explain: "newuidmap looks up the account, and for lines of unknown owners each of them: with a directory \
+                  that is slow or down, a large file takes minutes. A container that does not answer was most \
+                  likely stopped, or waits for a file system.",
+        consequence: "the container does not start within the time",
+        ..BASE
+    },
+    Entry {
+        id: "unexplained",
+        group: Group::Files,
+        title: "a container failed, and no known fault of this host explains it",
+        explain: "What the failing program said is all that is known. A trace of its system calls shows which of \
+                  them the kernel refused; a report with it helps to add the cause to this catalogue.",
+        consequence: "the container does not start",
+        ..BASE
+    },
+    Entry {
+        id: "files-differ",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a plan gives a user other uids than gids",
+        explain: "No start is free in both files, so that the two halves of the user's range begin at different \
+                  IDs. Inside the container they are numbered alike, and everything works; kubelet alone demands \
+                  equal ranges.",
+        consequence: "harder to read; the kubelet refuses such ranges",
+        ..BASE
+    },
+    Entry {
+        id: "pool-meets-window",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "useradd hands out IDs of a window",
+        explain: "The policy's windows belong to uids by arithmetic, and useradd chooses from SUB_UID_MIN to \
+                  SUB_UID_MAX of login.defs without knowing them: what it gives to a new user may be another \
+                  user's slot.",
+        consequence: "a user of the window finds the own range taken",
+        ..BASE
+    },
+    Entry {
+        id: "file-created",
+        group: Group::Files,
+        severity: Status::Warning,
+        title: "a plan creates a file that did not exist",
+        explain: "Without /etc/subuid useradd gives nobody subordinate uids; as soon as it exists, empty or not, \
+                  every new user gets a range.",
+        consequence: "from now on useradd gives ranges to new users",
+        ..BASE
+    },
+    Entry {
+        id: "namespaces-unseen",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "not every running user namespace could be seen",
+        explain: "A new range must not hold IDs that a running container uses without a line in the files. \
+                  Processes that /proc hides (hidepid, another PID namespace, no rights) may have such maps.",
+        consequence: "a new range may meet IDs of a running container",
+        ..BASE
+    },
+    Entry {
+        id: "lookup-unanswered",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a directory did not say whether an ID is an account's",
+        explain: "Before a range is given, its first and last ID are looked up. Where the directory does not \
+                  answer, the files and the declared ranges decide alone.",
+        consequence: "a new range may hold the ID of an account of the directory",
+        ..BASE
+    },
+    Entry {
+        id: "ids-free-again",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a released range is forgotten, and free again",
+        explain: "Without its line useradd and subidctl give the IDs to the next user who needs some. Files that \
+                  the former owner's containers left behind belong to that user then: 'subidctl release -n \
+                  --forget RANGE --scan PATH' looks for them first.",
+        consequence: "the next user may get these IDs, and the files that they own",
+        ..BASE
+    },
+    Entry {
+        id: "not-marked",
+        group: Group::Ranges,
+        severity: Status::Warning,
+        title: "a range is released, and its IDs are still another line's",
+        explain: "A line with ! keeps IDs from being given to anybody. Where another line still grants them, such \
+                  a mark would take them from its owner, so that only what nobody else holds is marked.",
+        consequence: "the IDs stay with the owner of the other line",
+        ..BASE
+    },
+    Entry {
+        id: "no-account",
+        group: Group::Owners,
+        severity: Status::Warning,
+        title: "an owner has no account, and was not released",
+        explain: "'subidctl release --stale' takes ranges back from accounts that are known to have been local: \
+                  that one is missing today says nothing of an account of a directory. Whoever knows better names \
+                  the owner.",
+        consequence: "the range stays with the name, and the next account of that name inherits it",
+        ..BASE
+    },
+];
