@@ -117,12 +117,15 @@ fn finish(
         work.store.finish(&entry).map_err(unconfirmed)?;
     } else {
         work.store.discard();
+        work.store.mend(journal)?;
     }
     if decision.verdict == Verdict::TakeBack && decision.edits.iter().any(|(_, edits)| !edits.is_empty()) {
         // Its lines stood in a file for a while; of a change that is dropped nobody saw anything.
         let files = PerKind::default();
         let entry = HistoryEntry { taken_back: true, files, ..journal.entry.clone() };
-        work.store.mend(journal).and_then(|()| work.store.finish(&entry)).map_err(unconfirmed)?;
+        // It teaches the ledger nothing, but no history is without one.
+        let bare = Journal { ledger: Vec::new(), ..journal.clone() };
+        work.store.prepare(&bare).and_then(|()| work.store.finish(&entry)).map_err(unconfirmed)?;
     }
     remove_temps(work)?;
     work.end()

@@ -15,6 +15,7 @@ use super::folder::{Folder, Like, errno};
 use super::locks;
 use crate::error::{Code, Result};
 use crate::host::{Root, records, trust};
+use crate::range::PerKind;
 use crate::state::{HistoryEntry, Journal, Ledger, StateError};
 use crate::sys::retry;
 
@@ -80,12 +81,15 @@ impl Store {
         let history = Folder::new(trust::folder(root, &path)?, root.full(&path));
         let ledger = read_ledger(root, &state, &mut notes)?;
         let (entries, last, torn) = read_history(root, &history, &mut notes)?;
-        // Every commit writes both, so that one without the other was lost.
+        // Every commit writes both, so that one without the other was lost; or a crash came between them.
         let gone =
             |path: &str| format!("{} is gone: a new one was begun", crate::text::path(&root.full(path)));
         match (&ledger, entries) {
+            _ if super::pending(root) => {}
             (None, 1..) => notes.push(gone(records::LEDGER)),
-            (Some(_), 0) if torn.is_empty() && notes.is_empty() => notes.push(gone(records::HISTORY)),
+            (Some(ledger), 0) if *ledger != Ledger::default() && torn.is_empty() && notes.is_empty() => {
+                notes.push(gone(records::HISTORY));
+            }
             _ => {}
         }
         let open =
@@ -202,13 +206,17 @@ impl Open {
         let finished = HistoryEntry { recovered: true, ..journal.entry.clone() };
         let zeros = self.torn.iter().rev().take_while(|byte| **byte == 0).count();
         let there = self.torn.get(..self.torn.len() - zeros).unwrap_or_default();
-        let ours = [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(there));
+        let taken_back =
+            HistoryEntry { taken_back: true, files: PerKind::default(), ..journal.entry.clone() };
+        let ours =
+            [&journal.entry, &finished, &taken_back].iter().any(|entry| entry.to_line().starts_with(there));
         // What all entries begin with says nothing of whose this one is; zeros alone hold nothing to lose.
         if ours && (there.is_empty() || there.windows(name.len()).any(|part| part == name)) {
             let file = self.entries_file().map_err(failed)?;
             let torn = i64::try_from(self.torn.len()).map_err(|_| failed(Errno::EFBIG))?;
             let whole = fstat(&file).map_err(failed)?.st_size - torn;
-            retry(|| ftruncate(&file, whole)).map_err(failed)?;
+            // Without the journal nobody could tell later whose beginning it was.
+            retry(|| ftruncate(&file, whole)).and_then(|()| retry(|| fsync(&file))).map_err(failed)?;
         } else {
             set_aside(&self.history, ENTRIES, &self.torn, "its last line is torn", notes)?;
             self.entries = 0;

@@ -256,7 +256,7 @@ impl Stage {
 
     fn assert_clean_image(&self, image: &Image, place: &str) {
         for path in image.paths() {
-            let odd = path.contains(".lock") || path.contains("/.subidctl") || path.ends_with(".new");
+            let odd = path.contains(".lock") || path.contains("/.subidctl") || path.contains("json.new");
             let new = odd && path != "/etc/.pwd.lock" && self.base.file(path).is_none();
             assert!(!new, "{place}: {path} is left over");
         }

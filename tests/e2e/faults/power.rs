@@ -60,7 +60,7 @@ impl Tree {
             }
             std::fs::create_dir_all(at.parent().unwrap()).unwrap();
             // The pid of a process that was: of another namespace, it may be anybody's here.
-            let dead = path.ends_with(".lock") && bytes.first().is_some_and(u8::is_ascii_digit);
+            let dead = path.contains("id.lock") && bytes.first().is_some_and(u8::is_ascii_digit);
             std::fs::write(&at, if dead { b"4194304\0" } else { &bytes[..] }).unwrap();
             std::fs::set_permissions(at, std::fs::Permissions::from_mode(*mode)).unwrap();
         }
@@ -152,7 +152,7 @@ impl Tree {
     fn remembered(&self, wanted: &Wanted<'_>, done: bool) -> Judged {
         let entries =
             records::history(&self.root).map_err(|e| format!("history: {e:?}"))?.unwrap_or_default();
-        let times = entries.iter().filter(|entry| entry.transaction == wanted.transaction).count();
+        let times = entries.iter().filter(|e| e.transaction == wanted.transaction && !e.taken_back).count();
         if times != usize::from(done) {
             return Err(format!("{times} entries of the change in the history"));
         }
