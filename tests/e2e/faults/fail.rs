@@ -128,6 +128,7 @@ macro_rules! failed {
 failed! {
     apply: "apply", "apply, no files", "apply --replace";
     release: "release";
+    undo: "undo";
     recover: "recover, nothing done", "recover, half done", "recover, half taken by another",
         "recover, cannot be decided";
 }

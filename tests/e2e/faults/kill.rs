@@ -67,6 +67,7 @@ macro_rules! killed {
 killed! {
     apply: "apply", "apply, no files", "apply, again", "apply --replace";
     release: "release";
+    undo: "undo";
     recover: "recover, nothing done", "recover, half done", "recover, all done", "recover, recorded";
     recover_with_others: "recover, edited since", "recover, half taken by another", "recover, cannot be decided";
 }

@@ -84,8 +84,7 @@ impl Tree {
             }
         });
         let owner = KnownOwner { owner: b"zoe".to_vec(), uid: Some(1), local: true };
-        let record =
-            Record { command: "apply".into(), owners: vec!["zoe".into()], claim: None, undoes: None };
+        let record = Record { command: "apply".into(), owners: vec!["zoe".into()], ..Record::default() };
         let change = Change { files, ledger: vec![LedgerNote::Owner(owner)], record };
         let mut replan = |_: &Snapshot| Replan::Differs;
         let mut checks = Checks { replan: &mut replan, judge: &mut no_overlap, policy: &|| Ok(None) };
