@@ -198,12 +198,13 @@ impl Open {
             return Ok(());
         }
         let failed = |errno| self.history.failed("mend", ENTRIES, errno);
+        let name = journal.entry.transaction.as_bytes();
         let finished = HistoryEntry { recovered: true, ..journal.entry.clone() };
         let zeros = self.torn.iter().rev().take_while(|byte| **byte == 0).count();
         let there = self.torn.get(..self.torn.len() - zeros).unwrap_or_default();
         let ours = [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(there));
-        // A beginning so short that it could be of any entry is lost without loss.
-        if ours {
+        // What all entries begin with says nothing of whose this one is; zeros alone hold nothing to lose.
+        if ours && (there.is_empty() || there.windows(name.len()).any(|part| part == name)) {
             let file = self.entries_file().map_err(failed)?;
             let torn = i64::try_from(self.torn.len()).map_err(|_| failed(Errno::EFBIG))?;
             let whole = fstat(&file).map_err(failed)?.st_size - torn;
