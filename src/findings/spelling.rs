@@ -108,7 +108,7 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// Makes a comment of a line that is no range for shadow either.
-const COMMENT: &str = "s/^/# /;s/:/ /g";
+const COMMENT: &str = "{s/^/# /;s/:/ /g;}";
 
 /// What mends an odd line.
 pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) -> String {

@@ -222,3 +222,29 @@ fn the_commands_of_a_fix_mend_the_tree() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The commands of every fix of the lines of subuid, run by a shell.
+fn fixes(lines: &str) -> (tempfile::TempDir, Vec<String>) {
+    let tree = tree("clean");
+    std::fs::write(tree.path().join("etc/subuid"), lines).unwrap();
+    let (_, document) = audit(tree.path());
+    let of_subuid = |f: &&serde_json::Value| f["file"] == "/etc/subuid";
+    let found = document["findings"].as_array().unwrap().iter().filter(of_subuid);
+    let fixes = found.flat_map(|f| f["fix"].as_str().unwrap().lines()).map(str::to_owned).collect();
+    (tree, fixes)
+}
+
+#[test]
+fn what_takes_a_line_out_leaves_the_others() {
+    let other = "alice:100000:65536\n";
+    for line in ["bob:165536:0", "bob:4294967296:65536", "bob:-5:65536", "bob:x:65536", "a/b:300000:65536"] {
+        let (tree, fixes) = fixes(&format!("{other}{line}\nbob:165536:65536\n"));
+        let out =
+            fixes.iter().find(|fix| fix.contains("s/^/# /")).unwrap_or_else(|| panic!("{line}: {fixes:?}"));
+        let script = out.split_once("sudo ").unwrap().1;
+        run(Command::new("sh").args(["-euc", script]).current_dir(tree.path()));
+        let mended = std::fs::read_to_string(tree.path().join("etc/subuid")).unwrap();
+        let comment = format!("# {}", line.replace(':', " "));
+        assert_eq!(mended, format!("{other}{comment}\nbob:165536:65536\n"), "{script}");
+    }
+}
