@@ -248,3 +248,24 @@ fn what_takes_a_line_out_leaves_the_others() {
         assert_eq!(mended, format!("{other}{comment}\nbob:165536:65536\n"), "{script}");
     }
 }
+
+/// What some readers grant nothing of is a new range for them: root's, or another user's, is not offered.
+#[test]
+fn ids_are_kept_only_where_a_new_range_may_have_them() {
+    let kept = |lines: &str| {
+        let (_tree, fixes) = fixes(lines);
+        fixes.into_iter().filter(|fix| fix.contains("to keep the IDs")).count()
+    };
+    let alice = "alice:100000:65536\n";
+    assert_eq!(kept(&format!("{alice}bob:165536:65536 \n")), 1);
+    assert_eq!(kept(&format!("{alice}bob:0498000:65536\n")), 1, "another in decimal, nothing in octal");
+    assert_eq!(kept(&format!("{alice}bob:0165536:65536\n")), 1, "60254 in octal, which holds nobody");
+    assert_eq!(kept(&format!("{alice}bob:0:65536 \n")), 0, "root's");
+    assert_eq!(kept(&format!("{alice}bob:100000:65536:x\n")), 0, "alice's");
+    assert_eq!(
+        kept(&format!("bob:100000:65536\r\nbob:165000:65536\n!carol:165535:1\n")),
+        0,
+        "kept for carol"
+    );
+    assert_eq!(kept("bob:130000:10 \nalice:100000:65536\ncarol:120000:10\n"), 0, "inside alice's");
+}
