@@ -269,3 +269,15 @@ fn ids_are_kept_only_where_a_new_range_may_have_them() {
     );
     assert_eq!(kept("bob:130000:10 \nalice:100000:65536\ncarol:120000:10\n"), 0, "inside alice's");
 }
+
+#[test]
+fn the_script_for_an_overlap_moves_the_range_that_overlaps() {
+    let tree = tree("clean");
+    for file in ["etc/subuid", "etc/subgid"] {
+        let lines = "alice:100000:65536\nbob:300000:65536\nalice:300000:65536\n";
+        std::fs::write(tree.path().join(file), lines).unwrap();
+    }
+    let (_, document) = audit(tree.path());
+    let fix = document["findings"][0]["fix"].as_str().unwrap();
+    assert!(fix.contains("--set old_uid=300000 --set old_gid=300000 "), "{fix}");
+}
