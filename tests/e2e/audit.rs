@@ -182,6 +182,7 @@ const MENDED: &[&str] = &[
     "meets-freeipa-range",
     "own-leftover-file",
     "pool-count-zero",
+    "pool-meets-directory",
     "pool-meets-logins",
     "pool-too-high",
     "pool-too-small",
