@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::range::{Kind, Range};
 use crate::snapshot::{Accounts, Snapshot};
 use crate::state::HistoryEntry;
-use crate::text::escape;
+use crate::text::{escape, shell_word};
 
 /// What [`Repair::finding`] says where a line is put back.
 pub const UNDO: &str = "undo";
@@ -53,7 +53,10 @@ pub fn undo(
     for repair in &plan.repairs {
         harmless(snapshot, policy, repair, &plan.files[repair.kind].after).map_err(refused)?;
     }
-    same_people(snapshot, &plan).map_err(refused)?;
+    same_people(snapshot, &plan).map_err(|(why, fix)| {
+        let error = refused(why);
+        fix.into_iter().fold(error, Error::fix)
+    })?;
     plan.warnings = nobody(snapshot, &plan);
     finish(snapshot, policy, plan, Evidence::Caller)
 }
@@ -230,20 +233,32 @@ fn harmless(
     Ok(())
 }
 
-/// A range comes back to the account that had it: a stranger may have the name by now.
-fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), String> {
+/// A range comes back to the account that had it: a stranger may have the name by now, and where the ledger
+/// was lost only a person can know.
+fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), (String, Option<String>)> {
     for a in plan.assignments.iter().filter(|a| a.action == Action::Reclaim) {
+        // Nobody gets what has no account, and whoever may is warned of.
+        let Some(now) = a.uid else { continue };
         let noted =
             snapshot.released.iter().find(|r| (r.kind, r.range) == (a.kind, a.range) && r.owner == a.owner);
-        let noted = noted.and_then(|r| r.uid);
-        if let (Some(then), Some(now)) = (noted, a.uid)
-            && then != now
-        {
-            let owner = escape(&a.owner);
-            return Err(format!(
-                "{} was released by {owner} with uid {then}; {owner} is uid {now} now",
-                a.range
-            ));
+        let owner = escape(&a.owner);
+        match noted.and_then(|r| r.uid) {
+            Some(then) if then == now => {}
+            Some(then) => {
+                let why =
+                    format!("{} was released by {owner} with uid {then}; {owner} is uid {now} now", a.range);
+                return Err((why, None));
+            }
+            None => {
+                let why = format!(
+                    "subidctl's ledger does not say which uid released {}; {owner} is uid {now} now",
+                    a.range
+                );
+                let fix = shell_word(&a.user).map(|name| {
+                    format!("if this is the same person: sudo subidctl apply --reclaim --force {name}")
+                });
+                return Err((why, fix));
+            }
         }
     }
     Ok(())

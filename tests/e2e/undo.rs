@@ -95,6 +95,21 @@ fn a_range_does_not_come_back_where_it_meets_another_or_belongs_to_a_stranger() 
 }
 
 #[test]
+fn a_lost_ledger_gives_nobody_what_was_released() {
+    needs!("unshare", "nsenter", "usermod");
+    let sandbox = alice_and_bob();
+    sandbox.run("subidctl apply --yes alice && subidctl release --yes alice").ok();
+    // A stranger with the name, and nothing says so any more.
+    sandbox.run("usermod -u 1077 alice && rm /var/lib/subidctl/ledger.json").ok();
+    sandbox
+        .run("subidctl undo --yes")
+        .exits(6)
+        .says("ledger does not say which uid released 165536-231071")
+        .says("sudo subidctl apply --reclaim --force alice");
+    assert_eq!(sandbox.id_text(), [BACK, BACK]);
+}
+
+#[test]
 fn a_change_is_named_clearly_or_not_at_all() {
     needs!("unshare", "nsenter");
     let sandbox = alice_and_bob();
