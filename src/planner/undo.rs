@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::edits::compose;
 use super::invariants::{Evidence, check};
+use super::release::{NOT_THEIRS, same_account};
 use super::taken::{Witness, standing};
 use super::{Action, Assignment, Plan, Repair, Warning, finish};
 use crate::error::{Code, Error, Result};
@@ -191,7 +192,8 @@ fn same_owner(accounts: &Accounts, a: &[u8], b: &[u8]) -> bool {
     a == b || uid(a).is_some_and(|uid_a| uid(b) == Some(uid_a))
 }
 
-/// A line that is put back takes no IDs that the present line does not take and somebody else has.
+/// A line that is put back takes no IDs that the present line does not take and somebody else has, and gives
+/// no stranger what the name once had.
 fn harmless(
     snapshot: &Snapshot,
     policy: &Policy,
@@ -210,7 +212,10 @@ fn harmless(
             continue;
         }
         let meets = |phrase: String| format!("{} of {} meets {phrase}", claim.range, escape(claim.owner));
-        let other = after.claims().find(|c| c.range.overlaps(claim.range) && !own(c, claim.owner));
+        // Nor does anybody hold what is marked as released, and be it his own.
+        let other = after.claims().find(|c| {
+            c.range.overlaps(claim.range) && (c.released != claim.released || !own(c, claim.owner))
+        });
         if let Some(other) = other {
             return Err(meets(Witness::Line(other).phrase(kind, policy)));
         }
@@ -228,6 +233,14 @@ fn harmless(
         };
         if let Some(released) = snapshot.released.iter().find(foreign) {
             return Err(meets(Witness::Ledger(released).phrase(kind, policy)));
+        }
+        // A stranger may have the name by now: it holds the IDs today, or the ledger knows the account.
+        let holds = |c: Claim<'_>| !c.released && c.range.covers(claim.range) && own(&c, claim.owner);
+        let uid = snapshot.accounts.by_owner(claim.owner).map(|account| account.uid);
+        if !snapshot.files[kind].claims().any(holds)
+            && !same_account(snapshot, kind, claim.owner, uid, claim.range)
+        {
+            return Err(format!("{} of {}: {NOT_THEIRS}", claim.range, escape(claim.owner)));
         }
     }
     Ok(())
