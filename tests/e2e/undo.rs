@@ -114,10 +114,11 @@ fn lines_that_were_taken_away_come_back() {
     needs!("unshare", "nsenter", "usermod");
     let sandbox = alice_and_bob();
     sandbox.run("subidctl apply --yes alice && subidctl release --yes alice").ok();
-    sandbox.run("subidctl release --yes --forget 165536:65536 && subidctl undo --yes").ok();
+    let forget = "subidctl release --yes --forget 165536:65536";
+    sandbox.run(&format!("{forget} && subidctl undo --yes")).ok().says("puts back /etc/subuid line 2");
     assert_eq!(sandbox.id_text(), [BACK, BACK]);
     // The owner has the IDs again: they are not marked as released beside that.
-    sandbox.run("subidctl release --yes --forget 165536:65536 && subidctl apply --yes alice").ok();
+    sandbox.run(&format!("{forget} && subidctl apply --yes alice")).ok();
     let forgotten = transactions(&sandbox).remove(4);
     sandbox.run(&format!("subidctl undo --yes {forgotten}")).exits(6).says("165536-231071 of alice meets");
     assert_eq!(sandbox.id_text(), [GIVEN, GIVEN]);
