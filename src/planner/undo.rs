@@ -58,6 +58,7 @@ pub fn undo(
         let error = refused(why);
         fix.into_iter().fold(error, Error::fix)
     })?;
+    released_whole(&plan)?;
     plan.warnings = nobody(snapshot, &plan);
     finish(snapshot, policy, plan, Evidence::Caller)
 }
@@ -272,6 +273,25 @@ fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), (Str
                 });
                 return Err((why, fix));
             }
+        }
+    }
+    Ok(())
+}
+
+/// What is released is not held by a second line of the same owner: it would be said and not done.
+fn released_whole(plan: &Plan) -> Result<()> {
+    for a in plan.assignments.iter().filter(|a| a.action == Action::Release) {
+        let mut claims = plan.files[a.kind].after.claims();
+        let holds = |c: &Claim<'_>| !c.released && c.owner == a.owner && c.range.overlaps(a.range);
+        if let Some(claim) = claims.find(holds) {
+            let (file, owner) = (a.kind.file(), escape(&a.owner));
+            let error =
+                Error::new(Code::Stale, format!("{} cannot be taken from {owner} by this undo", a.range))
+                    .why(format!("a second line of /etc/{file} gives {owner} {} too", claim.range));
+            return Err(match shell_word(&a.user) {
+                Some(name) => error.fix(format!("sudo subidctl release --range {} {name}", a.range)),
+                None => error.fix("subidctl audit names the lines"),
+            });
         }
     }
     Ok(())

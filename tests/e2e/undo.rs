@@ -110,6 +110,19 @@ fn a_lost_ledger_gives_nobody_what_was_released() {
 }
 
 #[test]
+fn a_second_line_for_the_same_ids_is_not_passed_over() {
+    needs!("unshare", "nsenter");
+    let sandbox = alice_and_bob();
+    sandbox.run("subidctl apply --yes alice && echo alice:165536:65536 >>/etc/subuid").ok();
+    let before = sandbox.id_files();
+    let fix = "sudo subidctl release --range 165536-231071 alice";
+    sandbox.run("subidctl undo --yes").exits(6).says("a second line of /etc/subuid").says(fix);
+    assert_eq!(sandbox.id_files(), before);
+    sandbox.run("subidctl release --yes --range 165536-231071 alice").ok();
+    assert_eq!(sandbox.id_text(), [BACK, BACK]);
+}
+
+#[test]
 fn lines_that_were_taken_away_come_back() {
     needs!("unshare", "nsenter", "usermod");
     let sandbox = alice_and_bob();
