@@ -1,5 +1,6 @@
 //! Foreign bytes made safe: for a terminal, for one line of a log, and as a word of a shell command.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -39,7 +40,10 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// JSON text in which characters that a terminal may obey, or that cannot be seen, stand as `\u` escapes: the
 /// same document for every reader. Newlines between the values stay.
-pub fn escape_json(json: &str) -> String {
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)) {
+        return Cow::Borrowed(json);
+    }
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && unsafe_to_show(c) {
@@ -51,7 +55,7 @@ pub fn escape_json(json: &str) -> String {
             out.push(c);
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// A path for a message, escaped.
@@ -135,7 +139,8 @@ mod tests {
     #[test]
     fn json_keeps_its_meaning() {
         let value = serde_json::json!({"owner": "a\u{202e}b\u{e0041}\u{9b}"});
-        let text = escape_json(&serde_json::to_string_pretty(&value).unwrap());
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let text = escape_json(&text);
         assert!(text.is_ascii(), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }

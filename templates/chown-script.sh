@@ -25,7 +25,7 @@ die() {
 
 # say WORD PLACE TEXT: a line of the report; what a terminal might obey is shown as ?.
 say() {
-    printf '%s %s %s\n' "$1" "$(printf '%s' "$2" | tr -c '[:print:]' '?')" "$3"
+    printf '%s %s %s\n' "$1" "$(printf '%s' "$2" | tr -c '\040-\176' '?')" "$3"
 }
 
 # apart OLD NEW: whether the ranges from these IDs share none. Equal ones move nothing.

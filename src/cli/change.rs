@@ -10,6 +10,7 @@ use super::ask::{From, confirm};
 use super::facts::{Context, policy_digest};
 use super::output::Output;
 use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
+use super::progress::Progress;
 use super::proving::{Proofs, with_findings};
 use super::{memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
@@ -81,6 +82,7 @@ pub(super) struct Manner<'a> {
 
 pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mut dyn Ask) -> Result<u8> {
     let (how, began) = (manner.how, Instant::now());
+    let mut progress = Progress::new(output);
     loop {
         if !how.dry_run || manner.sample.is_some() {
             state::need_root(global)?;
@@ -95,7 +97,9 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         if how.dry_run {
             state::note_unfinished(&context.snapshot, output);
         }
+        progress.step(|| "planning".to_owned());
         let plan = ask.plan(&mut context)?;
+        progress.clear();
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
@@ -110,14 +114,14 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             // Nothing is planned, so what there is to try is the host.
             let failed = match stops {
                 true => None,
-                false if how.dry_run => proofs.in_world(output)?,
-                false => proofs.on_host(None, output),
+                false if how.dry_run => proofs.in_world(output, &mut progress)?,
+                false => proofs.on_host(None, output, &mut progress),
             };
             let seen = if stops { None } else { ask.look(&context, &plan, output) };
             output.document(|| with(proofs.document(committed(plan_json(shown), None)), seen))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
         }
-        let failed = proofs.in_world(output)?;
+        let failed = proofs.in_world(output, &mut progress)?;
         if how.dry_run || failed.is_some() {
             output.document(|| proofs.document(committed(plan_json(shown), None)))?;
             return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
@@ -129,16 +133,20 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             super::to_stderr(&plan_text(shown, output.errors));
         }
         let question = personal.as_deref().unwrap_or(manner.question);
-        confirm(question, yes, manner.answers).map_err(|error| match personal {
+        let answer = progress.pause(|| confirm(question, yes, manner.answers));
+        answer.map_err(|error| match personal {
             Some(_) if error.code == Code::NeedsYes => error
                 .why("this is for a person at a terminal to answer: --yes does not")
                 .fix("run it on a terminal"),
             _ => error,
         })?;
-        match attempt(global, manner, &context, ask, &plan)? {
+        progress.step(|| "committing".to_owned());
+        let attempted = attempt(global, manner, &context, ask, &plan);
+        progress.clear();
+        match attempted? {
             Outcome::Committed(done) => {
                 report(&done, &plan, manner.sample.is_some(), output);
-                let failed = proofs.on_host(Some(&done.transaction), output);
+                let failed = proofs.on_host(Some(&done.transaction), output, &mut progress);
                 let seen = ask.look(&context, &plan, output);
                 let document = || committed(plan_json(shown), Some(&done.transaction));
                 after_commit(output, || with(proofs.document(document()), seen));

@@ -6,6 +6,7 @@ use super::args::{Global, Selection};
 use super::change::change;
 use super::facts::Context;
 use super::output::Output;
+use super::progress::Progress;
 use super::proving::{self, People};
 use super::{plan, planning};
 use crate::commit::{self, Checks, Options, Outcome, Replan};
@@ -61,7 +62,7 @@ pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
     output.text(&words::files(PerKind::from_fn(|kind| &again.files[kind].after)))?;
 
     output.text(&words::step(3, words::VERIFY, output.style))?;
-    let proofs = People::of(&context, &again, 1).there(&world, &machine)?;
+    let proofs = People::of(&context, &again, 1).there(&world, &machine, &mut Progress::new(output))?;
     for proof in &proofs {
         output.text(&words::container(proof))?;
     }

@@ -1,5 +1,8 @@
 //! `subidctl list`.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
+
 use super::args::{Global, List as Args};
 use super::facts::Context;
 use super::output::{Output, print, width};
@@ -9,6 +12,7 @@ use crate::host;
 use crate::planner::{self, Owned, Owner};
 use crate::range::{Kind, PerKind};
 use crate::report::{FILES, NSS, error_text, list_json, list_text, map_svg, map_text, subid_lines};
+use crate::snapshot::Account;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.subid && output.json {
@@ -27,9 +31,19 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         return draw(&context, args, output);
     }
     let directory = context.directory();
+    let accounts: Vec<Account>;
     let (owned, source) = match &directory {
-        Some(place) if !args.users.is_empty() => (given(&mut context, args, place, output)?, NSS),
-        _ => (standing(&mut context, args)?, FILES),
+        Some(place) if !args.users.is_empty() => {
+            let find = |user: &OsString| host::find_user(&mut context.snapshot, &bytes(user));
+            accounts = args.users.iter().map(find).collect::<Result<_>>()?;
+            (given(&context, &accounts, place, output)?, NSS)
+        }
+        _ => {
+            let named = spellings(&mut context, &args.users)?;
+            let owned = planner::owners(&context.snapshot);
+            let wanted = |o: &Owned<'_>| args.users.is_empty() || named.contains(o.owner);
+            (owned.filter(wanted).collect(), FILES)
+        }
     };
     if let Some(place) = directory.as_ref().filter(|_| source == FILES) {
         output.note(&format!(
@@ -60,24 +74,15 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     Ok(0)
 }
 
-/// The ranges of the files, of all owners or those named.
-fn standing(context: &mut Context, args: &Args) -> Result<Vec<Owned>> {
-    let mut owned: Vec<Owned> = planner::owners(&context.snapshot).collect();
-    if !args.users.is_empty() {
-        let mut spellings = Vec::new();
-        for user in &args.users {
-            spellings.extend(spelled(context, &bytes(user), &owned)?);
-        }
-        owned.retain(|o| spellings.contains(&o.owner));
-    }
-    Ok(owned)
-}
-
-/// The ranges that a directory gives the named users.
-fn given(context: &mut Context, args: &Args, place: &str, output: Output) -> Result<Vec<Owned>> {
+/// The ranges that a directory gives to accounts.
+fn given<'a>(
+    context: &Context,
+    accounts: &'a [Account],
+    place: &str,
+    output: Output,
+) -> Result<Vec<Owned<'a>>> {
     let mut owned = Vec::new();
-    for user in &args.users {
-        let account = host::find_user(&mut context.snapshot, &bytes(user))?;
+    for account in accounts {
         let ranges = host::directory_ranges(&context.root, &context.snapshot, &account.name)?;
         if ranges.uid.is_empty() && ranges.gid.is_empty() {
             output.note(&format!("subidctl: {place}: no range for {}, or no answer\n", account.name));
@@ -86,7 +91,7 @@ fn given(context: &mut Context, args: &Args, place: &str, output: Output) -> Res
             let (owner, uid) = (account.name.as_bytes(), Some(account.uid));
             owned.extend(ranges.iter().map(|range| Owned {
                 kind,
-                owner: owner.to_vec(),
+                owner,
                 uid,
                 range: *range,
                 line: 0,
@@ -111,11 +116,17 @@ fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
     Ok(0)
 }
 
-/// How lines spell this owner: an account's spellings, or what stands in the files as typed.
-fn spelled(context: &mut Context, typed: &[u8], owned: &[Owned]) -> Result<Vec<Vec<u8>>> {
-    match host::find_user(&mut context.snapshot, typed) {
-        Ok(account) => Ok(Owner::account(account).spellings(&context.snapshot.accounts)),
-        Err(_) if owned.iter().any(|o| o.owner == typed) => Ok(vec![typed.to_vec()]),
-        Err(error) => Err(error),
+/// How lines spell these users: an account's spellings, or what stands in the files as typed.
+fn spellings(context: &mut Context, users: &[OsString]) -> Result<HashSet<Vec<u8>>> {
+    let mut all = HashSet::new();
+    for typed in users.iter().map(|user| bytes(user)) {
+        match host::find_user(&mut context.snapshot, &typed) {
+            Ok(account) => all.extend(Owner::account(account).spellings(&context.snapshot.accounts)),
+            Err(_) if planner::owners(&context.snapshot).any(|o| o.owner == typed) => {
+                all.insert(typed);
+            }
+            Err(error) => return Err(error),
+        }
     }
+    Ok(all)
 }

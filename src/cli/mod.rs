@@ -16,6 +16,7 @@ mod output;
 mod plan;
 mod planning;
 mod policy;
+mod progress;
 mod proving;
 mod recover;
 mod release;

@@ -1,8 +1,9 @@
 //! What a command prints and how it ends: text or one JSON document, and the exit code.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufWriter, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::args::{Color, Global};
@@ -39,6 +40,11 @@ impl Output {
         }
     }
 
+    /// Whether somebody at a terminal may be told what goes on.
+    pub(super) fn shows_progress(self) -> bool {
+        !self.json && !self.quiet && std::io::stderr().is_terminal()
+    }
+
     /// Prints text for people: nothing with `--json` or `--quiet`.
     pub(super) fn text(self, text: &str) -> Result<()> {
         if self.json || self.quiet { Ok(()) } else { print(text.as_bytes()) }
@@ -53,11 +59,12 @@ impl Output {
 
     /// Prints the one document of `--json`, which is made only where it is asked for: a plan's holds both
     /// diffs.
-    pub(super) fn document(self, document: impl FnOnce() -> Value) -> Result<()> {
+    pub(super) fn document<T: Serialize>(self, document: impl FnOnce() -> T) -> Result<()> {
         if !self.json {
             return Ok(());
         }
-        print(json_text(&document())?.as_bytes())
+        let mut stdout = BufWriter::new(std::io::stdout().lock());
+        write_json(&mut stdout, &document()).and_then(|()| stdout.flush()).map_err(|e| unprinted(&e))
     }
 
     /// Prints an error: three lines on stderr, and with `--json` its document on stdout.
@@ -75,11 +82,33 @@ pub(super) fn width() -> usize {
 }
 
 /// A document as text that a terminal may be shown.
-pub(super) fn json_text(document: &Value) -> Result<String> {
-    let text = serde_json::to_string_pretty(document).map_err(|e| {
+pub(super) fn json_text(document: &Value) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    write_json(&mut text, document).map_err(|e| {
         Error::new(Code::System, "cannot write JSON").why(e.to_string()).fix("run it without --json")
     })?;
-    Ok(crate::text::escape_json(&text) + "\n")
+    Ok(text)
+}
+
+/// Writes a document as it is made, without what a terminal may obey.
+fn write_json(to: &mut impl Write, document: &impl Serialize) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(Escaped(&mut *to), document)?;
+    to.write_all(b"\n")
+}
+
+/// JSON on its way. The serialiser writes whole pieces of text, never a part of a character.
+struct Escaped<'a, W>(&'a mut W);
+
+impl<W: Write> Write for Escaped<'_, W> {
+    fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+        let text = std::str::from_utf8(piece).map_err(std::io::Error::other)?;
+        self.0.write_all(crate::text::escape_json(text).as_bytes())?;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Writes all of it to stdout.
@@ -88,9 +117,11 @@ pub(super) fn json_text(document: &Value) -> Result<String> {
 /// `stdout-closed` where nobody reads or the file is full: what was not shown must not be committed.
 pub(super) fn print(bytes: &[u8]) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| {
-        Error::new(Code::StdoutClosed, "cannot write to stdout; nothing was changed")
-            .why(e.to_string())
-            .fix("send it to a file with room, or to a program that reads to the end")
-    })
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|e| unprinted(&e))
+}
+
+fn unprinted(error: &std::io::Error) -> Error {
+    Error::new(Code::StdoutClosed, "cannot write to stdout; nothing was changed")
+        .why(error.to_string())
+        .fix("send it to a file with room, or to a program that reads to the end")
 }

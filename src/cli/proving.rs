@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::facts::Context;
 use super::output::Output;
+use super::progress::Progress;
 use crate::container::{self, Spec, Stage, World};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Helpers, read_following};
@@ -57,7 +58,12 @@ impl People {
     ///
     /// # Errors
     /// `world-unavailable`, `world-map-too-long`, and as [`container::run`].
-    pub(super) fn in_world(&self, context: &Context, plan: &Plan) -> Result<Vec<Proof>> {
+    pub(super) fn in_world(
+        &self,
+        context: &Context,
+        plan: &Plan,
+        progress: &mut Progress,
+    ) -> Result<Vec<Proof>> {
         if self.chosen.is_empty() {
             return Ok(Vec::new());
         }
@@ -73,27 +79,43 @@ impl People {
             }
         }
         let world = World::make(&context.snapshot, &context.policy, &stage, &helpers)?;
-        self.there(&world, &machine)
+        self.there(&world, &machine, progress)
     }
 
     /// Runs their containers in a world that is there.
     ///
     /// # Errors
     /// As [`container::run`].
-    pub(super) fn there(&self, world: &World, machine: &Machine) -> Result<Vec<Proof>> {
-        self.chosen.iter().map(|person| world.prove(&spec(person, Helpers::default()), machine)).collect()
+    pub(super) fn there(
+        &self,
+        world: &World,
+        machine: &Machine,
+        progress: &mut Progress,
+    ) -> Result<Vec<Proof>> {
+        self.each(progress, |person| world.prove(&spec(person, Helpers::default()), machine))
     }
 
     /// Runs the same containers as the real users.
     ///
     /// # Errors
     /// As [`container::run`].
-    pub(super) fn on_host(&self, context: &Context) -> Result<Vec<Proof>> {
-        let prove = |person: &Person| {
+    pub(super) fn on_host(&self, context: &Context, progress: &mut Progress) -> Result<Vec<Proof>> {
+        self.each(progress, |person| {
             let (machine, helpers) = host::machine(&context.root, Some(&person.0))?;
             container::run(&spec(person, helpers), &machine)
-        };
-        self.chosen.iter().map(prove).collect()
+        })
+    }
+
+    fn each(&self, progress: &mut Progress, prove: impl Fn(&Person) -> Result<Proof>) -> Result<Vec<Proof>> {
+        let count = self.chosen.len();
+        let numbered = self.chosen.iter().zip(1..);
+        let proofs = numbered.map(|(person, number): (&Person, usize)| {
+            progress.step(|| format!("proving {number} of {count}"));
+            prove(person)
+        });
+        let proofs = proofs.collect();
+        progress.clear();
+        proofs
     }
 
     /// Says what was proven where.
@@ -197,9 +219,9 @@ impl<'a> Proofs<'a> {
     }
 
     /// Tries the planned files; the exit code where that fails.
-    pub(super) fn in_world(&mut self, output: Output) -> Result<Option<u8>> {
+    pub(super) fn in_world(&mut self, output: Output, progress: &mut Progress) -> Result<Option<u8>> {
         let Some(people) = &self.people else { return Ok(None) };
-        let proofs = people.in_world(self.context, self.plan)?;
+        let proofs = people.in_world(self.context, self.plan, progress)?;
         people.show(&proofs, output)?;
         let failed = failure(&proofs, None);
         self.seen.extend(proofs);
@@ -207,9 +229,14 @@ impl<'a> Proofs<'a> {
     }
 
     /// Tries the host. The change stands, whatever comes of it, so a failure is said and no error.
-    pub(super) fn on_host(&mut self, transaction: Option<&str>, output: Output) -> Option<u8> {
+    pub(super) fn on_host(
+        &mut self,
+        transaction: Option<&str>,
+        output: Output,
+        progress: &mut Progress,
+    ) -> Option<u8> {
         let people = self.people.as_ref()?;
-        let proofs = match people.on_host(self.context) {
+        let proofs = match people.on_host(self.context, progress) {
             Ok(proofs) => proofs,
             Err(error) => return Some(said(&error, output)),
         };

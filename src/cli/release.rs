@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 
 use serde_json::{Value, json};
 
@@ -98,7 +99,7 @@ impl Ask for Giving<'_> {
         } else {
             named.all(context, &self.args.users);
         }
-        let Named { owners, refusals, warnings } = named;
+        let Named { owners, refusals, warnings, .. } = named;
         self.request = match forget {
             Some(range) => Request::Forget(Forget { range, owners }),
             None => Request::Release(Release { owners, range: asked }),
@@ -152,6 +153,8 @@ impl Ask for Giving<'_> {
 #[derive(Default)]
 struct Named {
     owners: Vec<Owner>,
+    /// Their labels.
+    seen: HashSet<Vec<u8>>,
     refusals: Vec<Refusal>,
     warnings: Vec<Warning>,
 }
@@ -159,8 +162,9 @@ struct Named {
 impl Named {
     /// Accounts, and owners of the files that have none.
     fn all(&mut self, context: &mut Context, users: &[OsString]) {
+        let standing = standing(&context.snapshot, users);
         for user in users {
-            match named(context, &bytes(user)) {
+            match named(context, &standing, &bytes(user)) {
                 Ok(owner) => self.add(owner),
                 Err(error) => self.refuse(&bytes(user), error),
             }
@@ -174,8 +178,9 @@ impl Named {
     /// The first look-up that got no answer: a directory that is offline must not look like a thousand people
     /// who left.
     fn stale(&mut self, context: &mut Context, users: &[OsString]) -> Result<()> {
+        let standing = standing(&context.snapshot, users);
         for user in users {
-            match named(context, &bytes(user)) {
+            match named(context, &standing, &bytes(user)) {
                 Ok(owner) if owner.account.is_some() => self.refuse(&bytes(user), not_gone(&owner)),
                 Ok(owner) => self.add(owner),
                 Err(error) if error.code == Code::LookupFailed => return Err(error),
@@ -183,14 +188,14 @@ impl Named {
             }
         }
         for owner in planner::unknown_owners(&context.snapshot) {
-            match host::find_user(&mut context.snapshot, &owner) {
+            match host::look_up(&mut context.snapshot, &owner) {
                 Err(error) if error.code == Code::LookupFailed => return Err(error),
                 // Of an odd spelling there can be no account.
                 Ok(_) | Err(_) => {}
             }
         }
         for gone in planner::stale(&context.snapshot) {
-            if self.owners.iter().any(|owner| owner.label == gone.owner) {
+            if self.seen.contains(&gone.owner) {
                 continue;
             }
             if gone.local {
@@ -212,7 +217,7 @@ impl Named {
     }
 
     fn add(&mut self, owner: Owner) {
-        if !self.owners.contains(&owner) {
+        if self.seen.insert(owner.label.clone()) {
             self.owners.push(owner);
         }
     }
@@ -222,20 +227,36 @@ impl Named {
     }
 }
 
-/// An account, or an owner as the files spell it: `+1001` there is 1001.
-fn named(context: &mut Context, typed: &[u8]) -> Result<Owner> {
-    let error = match host::find_user(&mut context.snapshot, typed) {
-        Ok(account) => return Ok(Owner::account(account)),
-        Err(error) if error.code == Code::LookupFailed => return Err(error),
-        Err(error) => error,
-    };
-    let label = typed.strip_prefix(b"+").unwrap_or(typed);
-    let mut claims = context.snapshot.files.iter().flat_map(|(_, file)| file.claims());
-    if claims.any(|claim| claim.owner == label) || context.snapshot.released.iter().any(|r| r.owner == label)
-    {
-        return Ok(Owner { label: label.to_vec(), account: None });
+/// How the files spell what may be an owner without an account: `+1001` there is 1001.
+fn label(typed: &[u8]) -> &[u8] {
+    typed.strip_prefix(b"+").unwrap_or(typed)
+}
+
+/// Those of the users typed who are owners as the files or the ledger spell them: one look at all lines,
+/// however many users there are.
+fn standing(snapshot: &Snapshot, users: &[OsString]) -> HashSet<Vec<u8>> {
+    let typed: HashSet<&[u8]> = users.iter().map(|user| label(user.as_bytes())).collect();
+    let lines = snapshot.files.iter().flat_map(|(_, file)| file.claims().map(|claim| claim.owner));
+    let owners = lines.chain(snapshot.released.iter().map(|released| &released.owner[..]));
+    owners.filter(|owner| typed.contains(owner)).map(<[u8]>::to_vec).collect()
+}
+
+/// An account, or an owner of lines.
+fn named(context: &mut Context, standing: &HashSet<Vec<u8>>, typed: &[u8]) -> Result<Owner> {
+    let label = label(typed);
+    if standing.contains(label) {
+        let account = host::look_up(&mut context.snapshot, typed);
+        return match account {
+            Err(error) if error.code == Code::LookupFailed => Err(error),
+            Ok(Some(account)) => Ok(Owner::account(account)),
+            // Of an odd spelling there can be no account.
+            Ok(None) | Err(_) => Ok(Owner { label: label.to_vec(), account: None }),
+        };
     }
-    Err(Error { why: format!("{}; and no line of subuid or subgid has this owner", error.why), ..error })
+    host::find_user(&mut context.snapshot, typed).map(Owner::account).map_err(|error| match error.code {
+        Code::LookupFailed => error,
+        _ => Error { why: format!("{}; and no line of subuid or subgid has this owner", error.why), ..error },
+    })
 }
 
 fn not_gone(owner: &Owner) -> Error {

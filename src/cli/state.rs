@@ -1,6 +1,6 @@
 //! What subidctl remembers, for the commands: the ledger, an unfinished change, and who is at the keyboard.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::args::Global;
@@ -10,7 +10,7 @@ use crate::commit::{self, Options, Recovered};
 use crate::error::{Code, Error, Result};
 use crate::idfile::Document;
 use crate::planner::{Action, Assignment, Planned};
-use crate::range::{PerKind, Range, Uid};
+use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::{Snapshot, Source};
 use crate::state::{KnownOwner, LedgerNote};
 use crate::text::escape;
@@ -83,6 +83,10 @@ pub(super) fn ledger_notes(
     files: &PerKind<Planned>,
 ) -> Vec<LedgerNote> {
     let mut notes = Vec::new();
+    // Of several with one owner the first counts.
+    let releases = assignments.iter().rev().filter(|a| a.action == Action::Release);
+    let by_owner: HashMap<(Kind, &[u8]), &Assignment> =
+        releases.map(|a| ((a.kind, &a.owner[..]), a)).collect();
     for (kind, edit) in files.iter().flat_map(|(kind, planned)| planned.edits.iter().map(move |e| (kind, e)))
     {
         let line = |raw: &Option<Vec<u8>>| Document::new(raw.clone().unwrap_or_default());
@@ -97,8 +101,7 @@ pub(super) fn ledger_notes(
         for (owner, range) in new.into_iter().filter(|claim| !old.contains(claim)) {
             // Whose it was is known only of who gives it back now. A line that comes back from the past could
             // be anybody's who has that name today.
-            let given = |a: &&Assignment| a.kind == kind && a.owner == owner && a.action == Action::Release;
-            let uid = assignments.iter().find(given).and_then(|a| {
+            let uid = by_owner.get(&(kind, &owner[..])).and_then(|a| {
                 a.uid.or_else(|| snapshot.accounts.by_owner(&owner).map(|account| account.uid))
             });
             notes.push(LedgerNote::Released { kind, owner, uid: uid.map(Uid::get), range });

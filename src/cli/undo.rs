@@ -26,19 +26,16 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     let context = Context::load(global)?;
     let timeline = history::load(&context.root, output)?;
-    let entry = match &args.id {
-        Some(id) => history::one(&timeline, id)?,
-        None => match timeline.last_in_force() {
-            Some(entry) => entry,
-            None => {
-                output.text("Nothing to undo: the history has no change that is in force.\n")?;
-                let plan = Plan::default();
-                output.document(|| {
-                    committed(plan_json(Shown { snapshot: &context.snapshot, plan: &plan }), None)
-                })?;
-                return Ok(0);
-            }
-        },
+    let meant = match &args.id {
+        Some(id) => Some(history::one(&timeline, id)?),
+        None => timeline.last_in_force(),
+    };
+    let Some(entry) = meant else {
+        output.text("Nothing to undo: the history has no change that is in force.\n")?;
+        let plan = Plan::default();
+        let shown = Shown { snapshot: &context.snapshot, plan: &plan };
+        output.document(|| committed(plan_json(shown), None))?;
+        return Ok(0);
     };
     output.text(&format!(
         "Undoing {} of {}, {}\n\n",

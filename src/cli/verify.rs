@@ -7,6 +7,7 @@ use super::args::{Global, Verify as Args};
 use super::facts::Context;
 use super::output::Output;
 use super::plan::committed;
+use super::progress::Progress;
 use super::proving::{CHECKS, People, failure, need_root, with_proofs};
 use super::select::bytes;
 use crate::container::{self, Spec};
@@ -60,7 +61,7 @@ fn of_plan(global: &Global, path: &Path, most: usize, output: Output) -> Result<
     context.refuse_directory()?;
     let plan = super::saved::load(&mut context, path)?;
     let people = People::of(&context, &plan, most);
-    let proofs = people.in_world(&context, &plan)?;
+    let proofs = people.in_world(&context, &plan, &mut Progress::new(output))?;
     people.show(&proofs, output)?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     output.document(|| with_proofs(committed(plan_json(shown), None), &proofs, &serde_json::json!([])))?;

@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn it_is_said_who_reads_what() {
-        const GO: &str = "podman, buildah and rootlesskit";
+        const GO: &str = "rootlesskit (and podman and buildah without libsubid)";
         for (line, expected) in [
             (&b"u:0700000:65536"[..], format!("shadow: 229376-294911; {GO}: 700000-765535")),
             (
@@ -291,7 +291,7 @@ mod tests {
             (
                 b"u:-5:10",
                 format!(
-                    "shadow up to 4.14: 10 from 18446744073709551611 on, beyond the last ID; shadow from 4.15 on: nothing; {GO}: nothing"
+                    "shadow up to 4.14: 10 from 18446744073709551611 on, beyond the last ID; shadow from 4.15 on: nothing; {GO}: fails for this user"
                 ),
             ),
             (b" u:7:1", format!("shadow: 7-7 of ' u'; {GO}: 7-7")),

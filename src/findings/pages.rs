@@ -87,27 +87,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "meets-directory-range",
-        group: Group::Ranges,
-        severity: Status::Warning,
-        title: "a kept range lies over IDs that a directory declares",
-        explain: "sssd.conf or smb.conf map accounts of a directory to these IDs. New ranges stay out of them; one \
-                  that is there already is kept, since moving it orphans the files in it. 'subidctl apply \
-                  --replace' moves it.",
-        consequence: "an account of the directory, now or later, may have an ID that the containers use",
-        ..BASE
-    },
-    Entry {
-        id: "site-unread",
-        group: Group::Ranges,
-        severity: Status::Warning,
-        title: "another program's ID ranges are not known",
-        explain: "Its configuration is there and could not be read or understood, so that new ranges cannot stay \
-                  out of what it gives to accounts. The policy's directory key can declare the range.",
-        consequence: "a new range may meet IDs of that program",
-        ..BASE
-    },
-    Entry {
         id: "ids-free-again",
         group: Group::Ranges,
         severity: Status::Warning,

@@ -120,7 +120,8 @@ impl<'a> Survey<'a> {
 
     /// A line's bytes, escaped, as evidence.
     pub(super) fn raw(&self, kind: Kind, line: usize) -> String {
-        escape(self.bytes(kind, line))
+        let raw = escape(self.bytes(kind, line));
+        if raw.is_empty() { "(an empty line)".to_owned() } else { raw }
     }
 
     /// A line's bytes, without its newline.

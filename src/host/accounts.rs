@@ -5,7 +5,7 @@ use super::directory;
 use crate::error::{Code, Error, Result};
 use crate::range::{Kind, Login, Uid};
 use crate::snapshot::{Account, Snapshot};
-use crate::text::shell_word;
+use crate::text::{escape, shell_word};
 
 /// Further than this from what was typed, a name is no spelling of it.
 const LIKENESS: usize = 2;
@@ -26,7 +26,7 @@ impl Operand {
     /// `invalid-name` for what can be neither.
     pub fn parse(typed: &[u8]) -> Result<Self> {
         let refuse = |why: &str| {
-            Error::new(Code::InvalidName, format!("'{}' is no user", crate::text::escape(typed)))
+            Error::new(Code::InvalidName, format!("'{}' is no user", escape(typed)))
                 .why(why.to_owned())
                 .fix("give a login name, or a uid as +1001")
         };
@@ -50,27 +50,45 @@ impl Operand {
 /// `invalid-name`; `unknown-user`, with the name most like it; `lookup-failed` where the directory did not
 /// answer, or means another account by that name than the files.
 pub fn find_user(snapshot: &mut Snapshot, typed: &[u8]) -> Result<Account> {
+    match look_up(snapshot, typed)? {
+        Some(account) => Ok(account),
+        None => Err(match typed_uid(typed) {
+            Some(uid) => no_uid(snapshot, uid),
+            None => unknown(snapshot, &format!("no user is named '{}'", escape(typed)), typed),
+        }),
+    }
+}
+
+/// As [`find_user`], for owners of lines, of whom thousands may be unknown: `None`, without a search for the
+/// name most like each.
+///
+/// # Errors
+/// `invalid-name`, `lookup-failed`.
+pub fn look_up(snapshot: &mut Snapshot, typed: &[u8]) -> Result<Option<Account>> {
     let name = match Operand::parse(typed)? {
-        Operand::Uid(uid) => return find_uid(snapshot, uid),
+        Operand::Uid(uid) => return look_up_uid(snapshot, uid),
         Operand::Name(name) => name,
     };
     if let Some(account) = snapshot.accounts.by_name(typed) {
-        return Ok(account.clone());
+        return Ok(Some(account.clone()));
     }
     match directory::user_by_name(snapshot, &name) {
-        Ok(Some(account)) => return unambiguous(snapshot, account),
+        Ok(Some(account)) => return unambiguous(snapshot, account).map(Some),
         Ok(None) => {}
         Err(errno) => return Err(failed(snapshot, Kind::Uid, &format!("user '{name}'"), errno, typed)),
     }
-    match std::str::from_utf8(typed).ok().and_then(Uid::parse) {
-        Some(uid) => find_uid(snapshot, uid),
-        None => Err(unknown(snapshot, &format!("no user is named '{name}'"), typed)),
-    }
+    typed_uid(typed).map_or(Ok(None), |uid| look_up_uid(snapshot, uid))
+}
+
+/// The uid that `1001` and `+1001` can mean.
+fn typed_uid(typed: &[u8]) -> Option<Uid> {
+    std::str::from_utf8(typed.strip_prefix(b"+").unwrap_or(typed)).ok().and_then(Uid::parse)
 }
 
 /// The caller's account, by the real uid of the process and nothing else.
 pub fn me(snapshot: &mut Snapshot) -> Result<Account> {
-    find_uid(snapshot, Uid::new(nix::unistd::getuid().as_raw()))
+    let uid = Uid::new(nix::unistd::getuid().as_raw());
+    look_up_uid(snapshot, uid)?.ok_or_else(|| no_uid(snapshot, uid))
 }
 
 /// The uid that this process's session began with; `None` where it is not set (4294967295) or the kernel
@@ -88,7 +106,7 @@ pub fn login_uid() -> Option<u32> {
 /// `unknown-user` where there is no such group, `empty-group`, `lookup-failed`.
 pub fn group_members(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<Account>> {
     directory::enumerate(snapshot);
-    let shown = crate::text::escape(group);
+    let shown = escape(group);
     // The directory may have further members of a group that the files have too, and spell it its own way.
     let spelled = match directory::group_by_name(snapshot, group) {
         Ok(found) => found.map_or_else(|| group.to_vec(), |found| found.name),
@@ -135,15 +153,19 @@ pub fn login_accounts(snapshot: &Snapshot, exclude: &[Login]) -> Vec<Account> {
     snapshot.accounts.users().iter().filter(wanted).cloned().collect()
 }
 
-fn find_uid(snapshot: &mut Snapshot, uid: Uid) -> Result<Account> {
+fn look_up_uid(snapshot: &mut Snapshot, uid: Uid) -> Result<Option<Account>> {
     if let Some(account) = snapshot.accounts.by_uid(uid).cloned() {
-        return unambiguous(snapshot, account);
+        return unambiguous(snapshot, account).map(Some);
     }
     match directory::user_by_uid(snapshot, uid) {
-        Ok(Some(account)) => unambiguous(snapshot, account),
-        Ok(None) => Err(unknown(snapshot, &format!("no user has the uid {uid}"), b"")),
+        Ok(Some(account)) => unambiguous(snapshot, account).map(Some),
+        Ok(None) => Ok(None),
         Err(errno) => Err(failed(snapshot, Kind::Uid, &format!("uid {uid}"), errno, b"")),
     }
+}
+
+fn no_uid(snapshot: &Snapshot, uid: Uid) -> Error {
+    unknown(snapshot, &format!("no user has the uid {uid}"), b"")
 }
 
 /// An account whose name means another one, since that stands first, would be given the other's ranges.
@@ -205,6 +227,10 @@ fn alike<'a>(snapshot: &'a Snapshot, typed: &[u8]) -> Option<&'a Login> {
     let typed = std::str::from_utf8(typed).ok()?;
     let names = snapshot.accounts.users().iter().filter_map(|user| {
         let name = std::str::from_utf8(user.name.as_bytes()).ok()?;
+        // A cheap look first, for there may be many accounts: a character has up to four bytes.
+        if name.len().abs_diff(typed.len()) > 4 * LIKENESS {
+            return None;
+        }
         let distance = strsim::osa_distance(typed, name);
         (distance <= LIKENESS && distance * 2 < typed.len()).then_some((distance, &user.name))
     });

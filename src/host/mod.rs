@@ -24,7 +24,7 @@ mod site;
 pub mod trust;
 mod usage;
 
-pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, me};
+pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, look_up, me};
 pub use collect::{reread, snapshot, survey};
 pub use directory::{directory_place, enumerate, look_up_owners, probe};
 pub use follow::read_following;

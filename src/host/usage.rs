@@ -103,10 +103,12 @@ fn scan(
     (usage, ending)
 }
 
-/// Whether only the exit code is left of a process (proc(5), `State`).
+/// Whether a process is past its last instruction: only its exit code is left, or its memory is gone already
+/// (proc(5), `State`, `VmSize`; a kernel thread has none either, and it is root's).
 fn ended(status: &[u8]) -> bool {
-    let state = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"State:"));
-    state.is_some_and(|state| matches!(state.trim_ascii_start().first(), Some(b'Z' | b'X')))
+    let field = |name: &[u8]| status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(name));
+    let state = field(b"State:").unwrap_or_default();
+    matches!(state.trim_ascii_start().first(), Some(b'Z' | b'X')) || field(b"VmSize:").is_none()
 }
 
 /// Those of a process's IDs that are watched: real, effective, saved and file system, and its groups (proc(5)).
@@ -155,7 +157,7 @@ mod tests {
         for (pid, status, cmdline) in processes {
             let folder = proc.path().join(pid);
             std::fs::create_dir(&folder).unwrap();
-            std::fs::write(folder.join("status"), status).unwrap();
+            std::fs::write(folder.join("status"), format!("VmSize:\t1 kB\n{status}")).unwrap();
             std::fs::write(folder.join("cmdline"), cmdline).unwrap();
             std::fs::write(folder.join("comm"), "name\x1b\n").unwrap();
         }

@@ -26,7 +26,9 @@ pub struct Claim<'a> {
 pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + use<'a> {
     let oddity = oddity(line.raw);
     let mut seen: [Option<(&'a [u8], Range)>; READERS.len()] = [None; READERS.len()];
-    for (at, dialect) in READERS.into_iter().enumerate() {
+    // A canonical line is the same to all.
+    let readers = if oddity.is_none() { 1 } else { READERS.len() };
+    for (at, dialect) in READERS.into_iter().take(readers).enumerate() {
         let new = granted(dialect, line.raw).filter(|new| !seen.contains(&Some(*new)));
         if let Some(slot) = seen.get_mut(at) {
             *slot = new;

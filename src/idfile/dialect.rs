@@ -130,6 +130,10 @@ pub(super) fn go_trim(raw: &[u8]) -> &[u8] {
         let mut chars = std::str::from_utf8(bytes).unwrap_or_default().chars();
         chars.next().is_some_and(char::is_whitespace) && chars.next().is_none()
     };
+    // Most lines begin and end with what nobody trims.
+    if raw.first().is_some_and(u8::is_ascii_graphic) && raw.last().is_some_and(u8::is_ascii_graphic) {
+        return raw;
+    }
     let mut rest = raw;
     while let Some(n) = (1..=3.min(rest.len())).find(|n| rest.get(..*n).is_some_and(space)) {
         rest = rest.get(n..).unwrap_or_default();

@@ -1,10 +1,10 @@
 //! Assignments to line edits, and the files afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::{Action, Assignment};
 use crate::idfile::{Claim, Document, LineEdit, canonical_line};
-use crate::range::{Kind, PerKind, RangeSet};
+use crate::range::{Kind, PerKind, Range, RangeSet};
 use crate::snapshot::{Released, Snapshot};
 
 /// What becomes of one file.
@@ -63,14 +63,18 @@ fn edits(
     let changes = |action: Action| assignments.iter().filter(move |a| a.action == action);
     if assignments.iter().any(|a| !matches!(a.action, Action::Add | Action::Keep)) {
         let claims: Vec<Claim<'_>> = before.claims().collect();
-        let released = find(&claims, changes(Action::Release), false)?;
-        let reclaimed = find(&claims, changes(Action::Reclaim), true)?;
+        let mut named = Named::new(&claims, assignments);
+        let released = named.lines(changes(Action::Release), false)?;
+        let reclaimed = named.lines(changes(Action::Reclaim), true)?;
         // A line that somebody lost may still be in the ledger: there is nothing to edit then.
         let lost = |a: &&&Assignment| {
             ledger.iter().any(|r| r.owner == a.owner && r.range == a.range)
                 && !claims.iter().any(|c| c.released && c.owner == a.owner && c.range == a.range)
         };
-        let forgotten = find(&claims, changes(Action::Forget).filter(|a| !lost(a)), true)?;
+        let forgotten = named.lines(changes(Action::Forget).filter(|a| !lost(a)), true)?;
+        let touched = released.keys().chain(reclaimed.keys()).chain(forgotten.keys());
+        let old = raw(before, &touched.copied().collect());
+        let old = |line: &usize| old.get(line).map(|raw| raw.to_vec());
         // IDs that another line still holds are not marked as released: their holder would lose them.
         let mut marked: RangeSet =
             claims.iter().filter(|c| !released.contains_key(&c.line)).map(|c| c.range).collect();
@@ -84,15 +88,15 @@ fn edits(
                 }
             }
             let mut lines = lines.into_iter();
-            edits.push(LineEdit { line: *line, old: raw(before, *line), new: lines.next() });
+            edits.push(LineEdit { line: *line, old: old(line), new: lines.next() });
             more.extend(lines);
         }
         for (line, claims) in &reclaimed {
             let new = claims.first().map(|claim| canonical_line(claim.owner, claim.range));
-            edits.push(LineEdit { line: *line, old: raw(before, *line), new });
+            edits.push(LineEdit { line: *line, old: old(line), new });
         }
         for line in forgotten.keys() {
-            edits.push(LineEdit { line: *line, old: raw(before, *line), new: None });
+            edits.push(LineEdit { line: *line, old: old(line), new: None });
         }
         edits.sort_by_key(|e| e.line);
         append(before, &mut edits, more);
@@ -102,26 +106,43 @@ fn edits(
     Ok(edits)
 }
 
-/// The lines that assignments name, each with its claims: two where readers see different numbers in it.
-fn find<'a, 'b>(
-    claims: &[Claim<'a>],
-    assignments: impl Iterator<Item = &'b &'b Assignment>,
-    released: bool,
-) -> Result<BTreeMap<usize, Vec<Claim<'a>>>, String> {
-    let mut lines: BTreeMap<usize, Vec<Claim<'a>>> = BTreeMap::new();
-    for a in assignments {
-        let matches = |c: &&Claim<'a>| c.released == released && c.owner == a.owner && c.range == a.range;
-        let unused = |c: &&Claim<'a>| lines.get(&c.line).is_none_or(|used| !used.contains(*c));
-        let claim = claims.iter().filter(matches).find(unused).copied().ok_or_else(|| {
-            format!("{} has no line for {} in {}", crate::text::escape(&a.owner), a.range, a.kind.file())
-        })?;
-        lines.entry(claim.line).or_default().push(claim);
+/// The claims that assignments name, by what these say of them: whether they are released, owner and range.
+/// Thousands may be named, among millions.
+struct Named<'a>(HashMap<(bool, &'a [u8], Range), VecDeque<Claim<'a>>>);
+
+impl<'a> Named<'a> {
+    fn new(claims: &[Claim<'a>], assignments: &[&Assignment]) -> Self {
+        let changed = assignments.iter().filter(|a| !matches!(a.action, Action::Add | Action::Keep));
+        let wanted: HashSet<(&[u8], Range)> = changed.map(|a| (&a.owner[..], a.range)).collect();
+        let mut named: HashMap<_, VecDeque<_>> = HashMap::new();
+        for claim in claims.iter().filter(|c| wanted.contains(&(c.owner, c.range))) {
+            named.entry((claim.released, claim.owner, claim.range)).or_default().push_back(*claim);
+        }
+        Self(named)
     }
-    Ok(lines)
+
+    /// The lines that assignments name, each with its claims: two where readers see different numbers in it.
+    fn lines<'b: 'a>(
+        &mut self,
+        assignments: impl Iterator<Item = &'b &'b Assignment>,
+        released: bool,
+    ) -> Result<BTreeMap<usize, Vec<Claim<'a>>>, String> {
+        let mut lines: BTreeMap<usize, Vec<Claim<'a>>> = BTreeMap::new();
+        for a in assignments {
+            let left = self.0.get_mut(&(released, &a.owner[..], a.range));
+            let claim = left.and_then(VecDeque::pop_front).ok_or_else(|| {
+                format!("{} has no line for {} in {}", crate::text::escape(&a.owner), a.range, a.kind.file())
+            })?;
+            lines.entry(claim.line).or_default().push(claim);
+        }
+        Ok(lines)
+    }
 }
 
-fn raw(document: &Document, line: usize) -> Option<Vec<u8>> {
-    document.lines().find(|l| l.number == line).map(|l| l.raw.to_vec())
+/// The lines of these numbers, as they stand.
+fn raw<'a>(document: &'a Document, wanted: &HashSet<usize>) -> HashMap<usize, &'a [u8]> {
+    let lines = document.lines().filter(|line| wanted.contains(&line.number));
+    lines.map(|line| (line.number, line.raw)).collect()
 }
 
 fn append(before: &Document, edits: &mut Vec<LineEdit>, lines: Vec<Vec<u8>>) {

@@ -132,8 +132,9 @@ fn check_kind(
         if let Some(released) = released.filter(|r| a.action == Action::Add || r.range != a.range) {
             return Err(refuse(a, &format!("{} released it (subidctl's ledger)", escape(&released.owner))));
         }
-        let proven = evidence == Evidence::Caller || same_account(snapshot, kind, &a.owner, a.uid, a.range);
-        if a.action == Action::Reclaim && !proven {
+        let proven =
+            || evidence == Evidence::Caller || same_account(snapshot, kind, &a.owner, a.uid, a.range);
+        if a.action == Action::Reclaim && !proven() {
             return Err(refuse(a, NOT_THEIRS));
         }
     }
@@ -149,11 +150,12 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
         mine.iter().filter(|a| a.action == Action::Keep).map(|a| (&a.owner[..], a.range)).collect();
     kept.sort_unstable();
     kept.dedup();
-    let mut seen = vec![false; given.len()];
+    let (mut seen, mut found) = (vec![false; given.len()], vec![false; kept.len()]);
     for claim in planned.after.claims() {
         let is_kept = kept.binary_search(&(claim.owner, claim.range)).ok();
-        if let Some(index) = is_kept.filter(|_| !claim.released && claim.canonical) {
-            kept.remove(index);
+        let is_kept = is_kept.filter(|_| !claim.released && claim.canonical);
+        if let Some(found) = is_kept.and_then(|index| found.get_mut(index)) {
+            *found = true;
         }
         // Given ranges do not overlap one another (checked here, too), so both ends are sorted.
         let end = given.partition_point(|a| a.range.first() <= claim.range.last());
@@ -170,8 +172,8 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
     if let Some((a, _)) = given.iter().zip(&seen).find(|(_, seen)| !**seen) {
         return Err(refuse(a, "its line would not be in the file"));
     }
-    match kept.first() {
-        Some((owner, range)) => {
+    match kept.iter().zip(&found).find(|(_, found)| !**found) {
+        Some(((owner, range), _)) => {
             let missing = mine.iter().find(|a| a.owner == *owner && a.range == *range);
             Err(missing.map_or_else(
                 || Error::new(Code::Stale, "a kept line is not there"),

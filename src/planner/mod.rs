@@ -227,7 +227,7 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
         warn("meets-directory-range", kept);
     }
     if let Some(why) = &snapshot.ledger_damaged {
-        warn("ledger-damaged", format!("{why}; what was released is known from lines with ! alone"));
+        warn("ledger-unusable", format!("{why}; what was released is known from lines with ! alone"));
     }
     if !plan.changed() {
         return warnings;

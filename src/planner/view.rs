@@ -8,13 +8,13 @@ use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
 
-/// One range of the files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owned {
+/// One range of the files. Borrowed: there may be millions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned<'a> {
     /// Which file.
     pub kind: Kind,
     /// The owner as the line spells it, without `!`.
-    pub owner: Vec<u8>,
+    pub owner: &'a [u8],
     /// The account's uid, where it is known.
     pub uid: Option<Uid>,
     /// The IDs.
@@ -28,11 +28,11 @@ pub struct Owned {
 }
 
 /// All ranges of both files, subuid first, in order of lines.
-pub fn owners(snapshot: &Snapshot) -> impl Iterator<Item = Owned> {
+pub fn owners(snapshot: &Snapshot) -> impl Iterator<Item = Owned<'_>> {
     Kind::BOTH.into_iter().flat_map(move |kind| {
         snapshot.files[kind].claims().map(move |claim| Owned {
             kind,
-            owner: claim.owner.to_vec(),
+            owner: claim.owner,
             uid: snapshot.accounts.by_owner(claim.owner).map(|a| a.uid),
             range: claim.range,
             line: claim.line,

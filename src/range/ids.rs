@@ -112,6 +112,13 @@ impl Login {
     }
 }
 
+/// Names are looked up by bytes, millions of times where the files are long.
+impl std::borrow::Borrow<[u8]> for Login {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::text::escape(&self.0))

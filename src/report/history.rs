@@ -54,10 +54,10 @@ pub fn history_text(
         // Minutes, and no zone: a table is read on the host.
         let time = local.time(entry).chars().take(16).collect();
         let command = escape(entry.record.command.as_bytes());
-        vec![entry.transaction.clone(), time, command, local.login(entry), what(timeline, entry)]
+        [entry.transaction.clone(), time, command, local.login(entry), what(timeline, entry)]
     };
-    let rows: Vec<Vec<String>> = entries.iter().rev().take(shown).map(row).collect();
-    let mut out = table(&["TRANSACTION", "TIME", "COMMAND", "WHO", "WHAT"], &rows);
+    let rows: Vec<[String; 5]> = entries.iter().rev().take(shown).map(row).collect();
+    let mut out = table(["TRANSACTION", "TIME", "COMMAND", "WHO", "WHAT"], &rows, Clone::clone);
     if entries.len() > shown {
         let _ = writeln!(out, "… {} older: -v", number(entries.len() - shown));
     }

@@ -12,7 +12,7 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
     let mut rows = Vec::new();
     for (id, answers) in ids {
         if answers.is_empty() {
-            rows.push(vec![
+            rows.push([
                 id.to_string(),
                 "uid, gid".to_owned(),
                 "nobody's".to_owned(),
@@ -34,7 +34,7 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
                 None => answer.kind.name(),
             };
             let inside = answer.inside.map_or_else(|| "-".to_owned(), |i| i.to_string());
-            rows.push(vec![
+            rows.push([
                 id.to_string(),
                 kind.to_owned(),
                 sentence(answer),
@@ -43,7 +43,7 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
             ]);
         }
     }
-    table(&[">ID", "AS", "IS", ">INSIDE", "FROM"], &rows)
+    table([">ID", "AS", "IS", ">INSIDE", "FROM"], &rows, Clone::clone)
 }
 
 /// Where it is known from; of a range in both files both lines.

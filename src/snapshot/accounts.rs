@@ -128,7 +128,7 @@ impl Accounts {
 
     /// The account with exactly this name.
     pub fn by_name(&self, name: &[u8]) -> Option<&Account> {
-        self.by_name.get(&Login::new(name)?).and_then(|i| self.users.get(*i))
+        self.by_name.get(name).and_then(|i| self.users.get(*i))
     }
 
     /// The account with this uid.

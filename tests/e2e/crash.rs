@@ -122,6 +122,6 @@ fn a_damaged_journal_or_ledger_has_a_way_out() {
     sandbox.run("subidctl recover --yes").ok().says("No change is unfinished");
 
     sandbox.write("/var/lib/subidctl/ledger.json", "{");
-    sandbox.run("subidctl plan alice").ok().says("ledger-damaged");
+    sandbox.run("subidctl plan alice").ok().says("ledger-unusable");
     sandbox.run("subidctl apply --yes --count 131072 alice").ok().says("ledger.json.damaged-");
 }

@@ -90,7 +90,7 @@ fn damaged_state_is_refused_by_readers_and_set_aside_by_the_next_change() {
                 sandbox.run("subidctl plan bob").ok().never_says("damaged");
             } else {
                 let plan = sandbox.run("subidctl plan --json bob").ok().json();
-                assert!(super::warnings(&plan).contains(&"ledger-damaged".to_owned()), "{damage}\n{plan}");
+                assert!(super::warnings(&plan).contains(&"ledger-unusable".to_owned()), "{damage}\n{plan}");
                 sandbox.run("subidctl list").ok().says("it is damaged");
                 // Whose a line was is not known any more.
                 sandbox.run("subidctl apply --yes --reclaim alice").exits(6);

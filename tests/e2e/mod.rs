@@ -25,6 +25,7 @@ mod readme;
 mod refusals;
 mod release;
 mod sandbox;
+mod scale;
 mod template;
 mod undo;
 mod users;

@@ -73,9 +73,10 @@ fn request() -> impl Strategy<Value = Vec<String>> {
     (users, option).prop_map(|(users, option)| [option, users].concat())
 }
 
-fn subidctl(root: &Path, arguments: &[String]) -> Output {
+fn subidctl(root: &Path, command: &str, arguments: &[String]) -> Output {
+    let name = command;
     let mut command = Command::new(env!("CARGO_BIN_EXE_subidctl"));
-    command.arg("apply").arg("-R").arg(root).arg("--yes").args(arguments);
+    command.arg(name).arg("-R").arg(root).arg("--yes").args(arguments);
     command.stdin(std::process::Stdio::null());
     Output::of(&format!("{command:?}"), &mut command)
 }
@@ -135,11 +136,22 @@ fn added(before: &[u8], after: &[u8]) -> Vec<String> {
     new
 }
 
+/// `after` with a mark before each line that `before` has not.
+fn marked(before: &[u8], after: &[u8]) -> Vec<u8> {
+    let mut old = lines(before).into_iter().peekable();
+    let mark =
+        |line: &[u8]| if old.next_if_eq(&line).is_some() { line.to_vec() } else { [b"!", line].concat() };
+    let all: Vec<Vec<u8>> = lines(after).into_iter().map(mark).collect();
+    let newline: &[u8] = if after.ends_with(b"\n") { b"\n" } else { b"" };
+    [&all.join(&b'\n')[..], newline].concat()
+}
+
 /// Whether anything was committed.
 fn check(files: &[Vec<u8>; 2], request: &[String]) -> bool {
     let tree = tempfile::tempdir().unwrap();
     let etc = tree.path().join("etc");
     std::fs::create_dir(&etc).unwrap();
+    std::fs::create_dir_all(tree.path().join("var/lib/subidctl")).unwrap();
     let passwd = USERS.map(|(name, uid)| format!("{name}:x:{uid}:{uid}::/:/bin/sh\n")).concat();
     std::fs::write(etc.join("passwd"), passwd).unwrap();
     let read = || ["subuid", "subgid"].map(|name| std::fs::read(etc.join(name)).unwrap());
@@ -147,7 +159,7 @@ fn check(files: &[Vec<u8>; 2], request: &[String]) -> bool {
         std::fs::write(etc.join(name), content).unwrap();
     }
 
-    let first = subidctl(tree.path(), request);
+    let first = subidctl(tree.path(), "apply", request);
     let after = read();
     if first.code != 0 {
         assert!([1, 4, 6, 7].contains(&first.code), "{first}");
@@ -186,9 +198,13 @@ fn check(files: &[Vec<u8>; 2], request: &[String]) -> bool {
         })
     };
     let before = stats();
-    let second = subidctl(tree.path(), request).ok();
+    let second = subidctl(tree.path(), "apply", request).ok();
     assert_eq!(read(), after, "the second apply changed something\n{second}");
     assert_eq!(stats(), before, "the second apply wrote something\n{second}");
+    let undone = subidctl(tree.path(), "undo", &[]).ok();
+    for ((before, after), now) in files.iter().zip(&after).zip(read()) {
+        assert_eq!(now, marked(before, after), "undo changed more than what was given\n{undone}");
+    }
     &after != files
 }
 

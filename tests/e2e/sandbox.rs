@@ -25,7 +25,7 @@ fn real_tools_change_the_sandbox_and_never_the_host() {
     assert_eq!(sandbox.names("/home/alice"), ["hers"]);
     // Whoever runs the tests may have a checkout that only they can enter.
     sandbox.as_user("alice").run("test -x /usr/local/bin/subidctl").ok();
-    sandbox.run("touch /usr/local/bin/subidctl").exits(1).says("Read-only file system");
+    sandbox.run("chmod 0700 /usr/local/bin/subidctl").exits(1).says("Read-only file system");
     drop(sandbox);
 
     let after = ["/etc/passwd", "/etc/shadow", "/etc/group", "/etc/subuid", "/etc/subgid", "/etc/.pwd.lock"]

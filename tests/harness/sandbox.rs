@@ -74,8 +74,8 @@ impl Builder {
     }
 
     /// Another release's tree in the host's place, with its own tools and libraries; `None` is the host.
-    pub(crate) fn system(mut self, path: Option<&Path>) -> Self {
-        self.system = path.map(Path::to_owned);
+    pub(crate) fn system(mut self, tree: Option<&Path>) -> Self {
+        self.system = tree.map(Path::to_owned);
         self
     }
 

@@ -172,7 +172,7 @@ fn lines_that_cannot_be_parsed_stay_and_what_any_reader_takes_is_taken() {
     needs!("unshare", "nsenter");
     let odd = "garbage\nbob:100000:65536\n:200000:10\nzed:0x28600:16\nq:165536:10:x\n";
     let sandbox = Sandbox::new().user("alice", 1001).user("bob", 1002).subids(odd).start();
-    sandbox.run("subidctl apply --yes alice").ok().says("/etc/subuid line 1 stops podman");
+    sandbox.run("subidctl apply --yes alice").ok().says("/etc/subuid line 1 stops rootlesskit");
     let text = sandbox.text("/etc/subuid");
     let new = text.strip_prefix(odd).unwrap_or_else(|| panic!("a line was lost\n{text}"));
     // strtoul reads 0x28600 (165376) and newuidmap the first three fields of q.
