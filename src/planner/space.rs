@@ -51,17 +51,17 @@ pub fn space(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> Space {
         _ => rules.windows.iter().filter_map(crate::policy::Window::span).collect(),
     });
     let mut claims: Vec<_> = snapshot.files[kind].claims().collect();
-    claims.sort_by_key(|claim| (claim.range, claim.line));
-    let mut index: HashMap<Vec<u8>, usize> = HashMap::new();
+    claims.sort_unstable_by_key(|claim| (claim.range, claim.line));
+    let mut index: HashMap<&[u8], usize> = HashMap::new();
     let mut owners = Vec::new();
-    let mut marks = Vec::new();
+    let mut marks = Vec::with_capacity(claims.len());
     for claim in claims {
         let what = if claim.is_dormant() {
             Use::Released
         } else {
             let account = snapshot.accounts.by_owner(claim.owner);
             let name = account.map_or(claim.owner, |account| account.name.as_bytes());
-            let owner = *index.entry(name.to_vec()).or_insert_with(|| {
+            let owner = *index.entry(name).or_insert_with(|| {
                 owners.push(escape(name));
                 owners.len() - 1
             });
@@ -76,7 +76,7 @@ pub fn space(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> Space {
     marks.extend(site.map(|site| Mark { range: site.range, what: Use::Kept(site.by.name().to_owned()) }));
     let barred = standing(snapshot, policy, kind);
     marks.extend(barred.map(|(range, witness)| Mark { range, what: Use::Barred(name(&witness)) }));
-    marks.sort_by(|a, b| (a.range, &a.what).cmp(&(b.range, &b.what)));
+    marks.sort_unstable_by(|a, b| (a.range, &a.what).cmp(&(b.range, &b.what)));
     Space { pools: pools.unwrap_or_default(), owners, marks }
 }
 
