@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::fstat;
 
 use super::folder::Folder;
 use crate::host;
@@ -77,7 +76,7 @@ pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
             }
             Ok(file) => match obstacle(etc, name, &file)? {
                 Some(held) => return Ok(Attempt::Held(held)),
-                None if same(etc, name, &file)? => etc.remove(name)?,
+                None if etc.is(name, &file)? => etc.remove(name)?,
                 None => {}
             },
         }
@@ -87,19 +86,16 @@ pub(super) fn take(etc: &Folder, name: &'static str) -> nix::Result<Attempt> {
 }
 
 impl Dotlock {
-    /// Removes the lock if it is still ours: somebody may have taken it over.
-    pub(super) fn release(self, etc: &Folder) {
-        if same(etc, self.name, &self.file).unwrap_or(false) {
-            // Where this fails the lock names a process that will soon be gone.
-            let _ = etc.remove(self.name);
+    /// Removes the lock if it is still ours: somebody may have taken it over. One that cannot be removed is a
+    /// note: it names a process that will soon be gone, so the next program that needs it takes it over.
+    pub(super) fn release(self, etc: &Folder) -> Option<String> {
+        if !etc.is(self.name, &self.file).unwrap_or(false) {
+            return None;
         }
+        let errno = etc.remove(self.name).err()?;
+        let path = shown(etc, self.name);
+        Some(format!("{path} could not be removed ({}); the next program to lock it will", errno.desc()))
     }
-}
-
-/// Whether the name still means this file.
-fn same(etc: &Folder, name: &str, file: impl AsFd) -> nix::Result<bool> {
-    let ours = fstat(file)?;
-    Ok(etc.stat(name)?.is_some_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)))
 }
 
 /// Who stands in the way; `None` where the holder is surely gone.
@@ -154,7 +150,7 @@ mod tests {
             }
             Attempt::Ours(lock) => {
                 assert_eq!(std::fs::read(&path).unwrap(), format!("{}\0", std::process::id()).as_bytes());
-                lock.release(&folder);
+                assert_eq!(lock.release(&folder), None);
                 assert!(!path.exists());
                 Ok(())
             }
@@ -187,7 +183,7 @@ mod tests {
         let path = tree.path().join("subuid.lock");
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "other").unwrap();
-        lock.release(&folder);
+        assert_eq!(lock.release(&folder), None);
         assert_eq!(std::fs::read(&path).unwrap(), b"other");
     }
 }

@@ -1,8 +1,8 @@
 //! Making files in an open folder so that each is either absent or whole.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -74,6 +74,12 @@ impl Folder {
         }
     }
 
+    /// Whether the name means this file.
+    pub(super) fn is(&self, name: &str, file: impl AsFd) -> nix::Result<bool> {
+        let ours = fstat(file)?;
+        Ok(self.stat(name)?.is_some_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)))
+    }
+
     /// Opens an existing file for reading, or with other flags; never follows a link or waits for a FIFO.
     pub(super) fn open(&self, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
@@ -132,9 +138,12 @@ impl Folder {
                     .and_then(|()| dress(&file, &like))
                     .and_then(|()| retry(|| fsync(&file)))?;
                 match crate::sys::link_unnamed(file.as_fd(), self.fd(), name) {
+                    Ok(()) => return Ok(file),
+                    // A link that was made may be reported as failed (link(2), BUGS: NFS).
+                    Err(_) if self.is(name, &file)? => return Ok(file),
                     // No capability and no /proc: by a name, below.
                     Err(Errno::ENOENT) => {}
-                    result => return result.map(|()| file),
+                    Err(errno) => return Err(errno),
                 }
             }
             // Kernels and file systems without O_TMPFILE (open(2)).
@@ -147,7 +156,8 @@ impl Folder {
         let linked = fill(&file, bytes)
             .and_then(|()| dress(&file, &like))
             .and_then(|()| retry(|| fsync(&file)))
-            .and_then(|()| retry(|| linkat(&self.dir, temp, &self.dir, name, AtFlags::empty())));
+            .and_then(|()| retry(|| linkat(&self.dir, temp, &self.dir, name, AtFlags::empty())))
+            .or_else(|errno| if self.is(name, &file)? { Ok(()) } else { Err(errno) });
         let removed = self.remove(temp);
         linked.and(removed).map(|()| file)
     }
@@ -162,9 +172,8 @@ fn fill(file: &File, bytes: &[u8]) -> nix::Result<()> {
             Err(errno) => return Err(errno),
         }
     }
-    // write_all repeats what a signal interrupted.
-    let mut file = file;
-    file.write_all(bytes).map_err(|e| errno(&e))
+    // At its place, so that a part that is written again after an interruption is the same part.
+    file.write_all_at(bytes, 0).map_err(|e| errno(&e))
 }
 
 /// Owner first, since it may take mode bits away; the mode last, since an ACL sets its group bits.

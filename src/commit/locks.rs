@@ -89,13 +89,22 @@ impl<'f> Locks<'f> {
     pub(super) fn held(&self) -> Duration {
         self.since.elapsed()
     }
+
+    /// Gives all back. A lock that stays is a note.
+    pub(super) fn release(mut self) -> Vec<String> {
+        self.unlock()
+    }
+
+    fn unlock(&mut self) -> Vec<String> {
+        let newest_first = std::mem::take(&mut self.dotlocks).into_iter().rev();
+        newest_first.filter_map(|lock| lock.release(self.etc)).collect()
+    }
 }
 
 impl Drop for Locks<'_> {
     fn drop(&mut self) {
-        while let Some(lock) = self.dotlocks.pop() {
-            lock.release(self.etc);
-        }
+        // Between two attempts, or on the way out with an error of its own.
+        let _ = self.unlock();
     }
 }
 

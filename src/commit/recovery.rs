@@ -44,8 +44,8 @@ pub fn recover(root: &Root, judge: &mut Judge<'_>, options: &Options) -> Result<
     let locks = Locks::acquire(&etc, deadline)?;
     let mut work = Work { root, etc: &etc, store: &mut store, locks: &locks, options };
     let recovered = under_locks(&mut work, judge);
-    drop(locks);
-    let mut notes = store.close(root);
+    let mut notes = locks.release();
+    notes.extend(store.close(root));
     let mut recovered = recovered?;
     if let Some(recovered) = &mut recovered {
         if root.is_running() {
@@ -101,8 +101,9 @@ fn finish(
     let completes = decision.verdict.outcome() == "completed";
     let ready = swap.prepare().and_then(|()| if completes { work.store.prepare(journal) } else { Ok(()) });
     let swapped = ready.and_then(|()| {
-        swap.swap()
-            .map_err(|failure| if failure.changed { unconfirmed(failure.error) } else { failure.error })
+        // Also where nothing is left to rename: what the dead process renamed need not last yet.
+        let swapped = if completes || swap.changes() { swap.swap() } else { Ok(()) };
+        swapped.map_err(|failure| if failure.changed { unconfirmed(failure.error) } else { failure.error })
     });
     if let Err(error) = swapped {
         if error.code != Code::DurabilityUnknown {

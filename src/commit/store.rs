@@ -1,8 +1,8 @@
 //! The state folder: ledger, history, conflicts. That it is missing is normal; that it is not ours is an error.
 
 use std::fs::File;
-use std::io::Write as _;
-
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -59,15 +59,12 @@ impl Store {
             let path = crate::text::path(&root.full(records::STATE));
             Self { open: None, notes: vec![format!("no history and no ledger: {path}: {why}")] }
         };
-        match root.open_dir(records::STATE) {
-            Err(Errno::ENOENT) if !root.is_running() => return Ok(Self { open: None, notes }),
-            Err(Errno::ENOENT) => {
-                if let Err(errno) = make(root, "/var/lib", "subidctl", 0o755) {
-                    return Ok(without(errno.desc()));
-                }
-            }
-            // Anything else is judged below.
-            _ => {}
+        if !root.is_running() && root.open_dir(records::STATE).err() == Some(Errno::ENOENT) {
+            return Ok(Self { open: None, notes });
+        }
+        let made = make(root, "/var/lib", "subidctl", 0o755);
+        if let Err(errno) = made.and_then(|parent| parent.map_or(Ok(()), fsync)) {
+            return Ok(without(errno.desc()));
         }
         let dir = match trust::folder(root, records::STATE) {
             Ok(dir) => dir,
@@ -76,9 +73,8 @@ impl Store {
         };
         let state = Folder::new(dir, root.full(records::STATE));
         let lock = flock(&state, deadline)?;
-        match make(root, records::STATE, "history", 0o700) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Ok(without(errno.desc())),
+        if let Err(errno) = make(root, records::STATE, "history", 0o700) {
+            return Ok(without(errno.desc()));
         }
         let path = format!("{}/history", records::STATE);
         let history = Folder::new(trust::folder(root, &path)?, root.full(&path));
@@ -125,10 +121,12 @@ impl Store {
 
     /// Removes what [`Store::prepare`] made, here or in a process that was killed.
     pub(super) fn discard(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.next = None;
-            // A name that stays is replaced by the next commit.
-            let _ = open.state.remove(LEDGER_TEMP);
+        let Self { open: Some(open), notes } = self else { return };
+        open.next = None;
+        if let Err(errno) = open.state.remove(LEDGER_TEMP) {
+            let path = crate::text::path(&open.state.full(LEDGER_TEMP));
+            notes
+                .push(format!("{path} could not be removed ({}); the next change replaces it", errno.desc()));
         }
     }
 
@@ -138,28 +136,35 @@ impl Store {
         if let Some(next) = open.next.take() {
             let failed = |errno| open.state.failed("write", LEDGER, errno);
             open.state.rename(LEDGER_TEMP, LEDGER).map_err(failed)?;
-            open.state.sync().map_err(failed)?;
             open.ledger = Some(next);
         }
-        if open.last.as_ref() == Some(&entry.transaction) {
-            return Ok(());
-        }
+        // The ledger's name, and that of a new folder for the history.
+        open.state.sync().map_err(|errno| open.state.failed("make durable", LEDGER, errno))?;
         let failed = |errno| open.history.failed("write", ENTRIES, errno);
-        let mut file = open.entries_file().map(File::from).map_err(failed)?;
-        file.write_all(&entry.to_line()).map_err(|e| failed(errno(&e)))?;
-        retry(|| fsync(&file)).and_then(|()| open.history.sync()).map_err(failed)?;
-        open.entries += 1;
-        open.last = Some(entry.transaction.clone());
+        let file = open.entries_file().map(File::from).map_err(failed)?;
+        let end = fstat(&file).map_err(failed)?.st_size;
+        let end = u64::try_from(end).map_err(|_| failed(Errno::EIO))?;
+        // What a process that was killed has written is not written again, but need not last yet.
+        if open.last.as_ref() != Some(&entry.transaction) {
+            // At its place: nobody else writes here, and a part that is written again is the same part.
+            file.write_all_at(&entry.to_line(), end).map_err(|e| failed(errno(&e)))?;
+            open.entries += 1;
+            open.last = Some(entry.transaction.clone());
+        }
+        retry(|| fsync(&file)).map_err(failed)?;
+        if open.entries == 1 {
+            // Only then its name may be new.
+            open.history.sync().map_err(failed)?;
+        }
         Ok(())
     }
 
     /// Keeps a journal that a person must decide about; false where there is no state folder.
     pub(super) fn keep_conflict(&mut self, root: &Root, name: &str, journal: &[u8]) -> Result<bool> {
         let Some(open) = &self.open else { return Ok(false) };
-        match make(root, records::STATE, "conflicts", 0o700) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(open.state.failed("make", "conflicts", errno)),
-        }
+        make(root, records::STATE, "conflicts", 0o700)
+            .and_then(|parent| parent.map_or(Ok(()), fsync))
+            .map_err(|errno| open.state.failed("make", "conflicts", errno))?;
         let conflicts = Folder::new(trust::folder(root, records::CONFLICTS)?, root.full(records::CONFLICTS));
         conflicts.temp(name, journal, &Like::mode(0o600))?;
         conflicts.sync().map_err(|errno| conflicts.failed("make durable", name, errno))?;
@@ -180,23 +185,25 @@ impl Store {
 }
 
 impl Open {
-    fn entries_file(&self) -> nix::Result<std::os::fd::OwnedFd> {
-        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    fn entries_file(&self) -> nix::Result<OwnedFd> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         retry(|| openat(self.history.fd(), ENTRIES, flags, Mode::from_bits_truncate(0o600)))
     }
 
     /// Takes off the beginning of an entry that a crash left, where it is the journal's own; else the
-    /// history is damaged and set aside.
+    /// history is damaged and set aside. A file system may have made the file longer before its data was
+    /// there: zeros stand for what is missing.
     fn mend(&mut self, journal: &Journal, notes: &mut Vec<String>) -> Result<()> {
         if self.torn.is_empty() {
             return Ok(());
         }
         let failed = |errno| self.history.failed("mend", ENTRIES, errno);
-        let name = journal.entry.transaction.as_bytes();
         let finished = HistoryEntry { recovered: true, ..journal.entry.clone() };
-        let ours = [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(&self.torn));
-        // What all entries begin with says nothing of whose this one is.
-        if ours && self.torn.windows(name.len()).any(|part| part == name) {
+        let zeros = self.torn.iter().rev().take_while(|byte| **byte == 0).count();
+        let there = self.torn.get(..self.torn.len() - zeros).unwrap_or_default();
+        let ours = [&journal.entry, &finished].iter().any(|entry| entry.to_line().starts_with(there));
+        // A beginning so short that it could be of any entry is lost without loss.
+        if ours {
             let file = self.entries_file().map_err(failed)?;
             let torn = i64::try_from(self.torn.len()).map_err(|_| failed(Errno::EFBIG))?;
             let whole = fstat(&file).map_err(failed)?.st_size - torn;
@@ -220,13 +227,22 @@ impl Open {
     }
 }
 
-/// Makes a folder with exactly this mode, whatever the umask.
-fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<()> {
+/// Makes a folder with exactly this mode, whatever the umask, and gives the parent, whose fsync makes it last.
+/// What is there already is for the caller to judge.
+fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<Option<OwnedFd>> {
+    let path = format!("{parent}/{name}");
+    if root.open_dir(&path).err() != Some(Errno::ENOENT) {
+        return Ok(None);
+    }
     let dir = root.open_dir(parent)?;
-    mkdirat(&dir, name, Mode::from_bits_truncate(0o700))?;
-    let made = root.open_dir(&format!("{parent}/{name}"))?;
+    match mkdirat(&dir, name, Mode::from_bits_truncate(0o700)) {
+        // By somebody else meanwhile, or by us in a call that was interrupted.
+        Err(Errno::EEXIST) => {}
+        result => result?,
+    }
+    let made = root.open_dir(&path)?;
     fchmod(&made, Mode::from_bits_truncate(mode))?;
-    fsync(&dir)
+    Ok(Some(dir))
 }
 
 fn flock(state: &Folder, deadline: Instant) -> Result<File> {

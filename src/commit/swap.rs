@@ -93,6 +93,11 @@ impl<'f> Swap<'f> {
         Self { etc, targets }
     }
 
+    /// Whether a file is replaced.
+    pub(super) fn changes(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
     /// Makes new files and backups beside the old ones, durable, with their mode, owner and attributes.
     /// A file that did not exist gets mode 0644 and the folder's owner.
     pub(super) fn prepare(&self) -> Result<()> {

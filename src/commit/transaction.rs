@@ -50,9 +50,8 @@ pub fn commit(
     let mut work = Work { root, etc: &etc, store: &mut store, locks: &locks, options };
     let done = work.run(planned_on, change, checks, &mut recovered);
     let held = locks.held();
-    drop(locks);
-
-    let mut notes = store.close(root);
+    let mut notes = locks.release();
+    notes.extend(store.close(root));
     if root.is_running() {
         notes.extend(recovered.iter().filter_map(log::recovered));
         notes.extend(done.iter().filter_map(|done| match done {

@@ -1,5 +1,8 @@
 //! What the end-to-end tests stand on: sandboxes, real commands with deadlines, terminals, traces.
 
+mod calls;
+mod disk;
+mod image;
 mod inside;
 mod output;
 mod sandbox;
@@ -9,6 +12,9 @@ mod terminal;
 mod trace;
 mod tree;
 
+pub(crate) use calls::{Call, Met};
+pub(crate) use disk::{Disk, State};
+pub(crate) use image::Image;
 pub(crate) use output::Output;
 pub(crate) use sandbox::Sandbox;
 pub(crate) use skip::{missing, skipped};

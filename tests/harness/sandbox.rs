@@ -187,7 +187,7 @@ impl Sandbox {
     }
 
     /// A path of the sandbox as the test sees it.
-    fn host_path(&self, path: &str) -> PathBuf {
+    pub(super) fn host_path(&self, path: &str) -> PathBuf {
         assert!(path.starts_with('/'), "{path} is not absolute");
         PathBuf::from(format!("/proc/{}/root{path}", self.unshare.id()))
     }

@@ -38,9 +38,4 @@ impl Trace {
             .filter(|call| if opens(call) || resumed(call) { writing(call) } else { call.contains('(') })
             .collect()
     }
-
-    /// All calls in order.
-    pub(crate) fn calls(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
 }
