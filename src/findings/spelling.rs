@@ -148,7 +148,13 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
                 oddity,
                 Oddity::Unread | Oddity::CountZero | Oddity::Negative | Oddity::BeyondSpace
             );
-            ways.push(("take the line out", sed(if grants { "s/^/# /" } else { COMMENT })));
+            // A NUL stops readers of a comment as well.
+            let out = match oddity {
+                Oddity::Nul => "d",
+                _ if grants => "s/^/# /",
+                _ => COMMENT,
+            };
+            ways.push(("take the line out", sed(out)));
             let worded = ways.iter().enumerate().map(|(index, (label, way))| match index {
                 0 => way.clone(),
                 _ => format!("or, to {label}: {way}"),

@@ -280,3 +280,12 @@ fn the_script_for_an_overlap_moves_the_range_that_overlaps() {
     let fix = document["findings"][0]["fix"].as_str().unwrap();
     assert!(fix.contains("--set old_uid=300000 --set old_gid=300000 "), "{fix}");
 }
+
+#[test]
+fn a_line_with_a_nul_is_not_kept_as_a_comment() {
+    let (tree, fixes) = fixes("alice:100000:65536\nbob:1\0:7:\0\nbob:165536:65536\n");
+    let out = fixes.iter().find(|fix| fix.contains("sed -i 2")).unwrap();
+    let script = out.split_once("sudo ").unwrap().1;
+    run(Command::new("sh").args(["-euc", script]).current_dir(tree.path()));
+    assert_eq!(ids(&audit(tree.path()).1), BTreeSet::new(), "{script}");
+}
