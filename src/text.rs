@@ -64,10 +64,11 @@ pub fn path(path: &std::path::Path) -> String {
 }
 
 /// Bytes as one word of a POSIX shell command, quoted where needed; `None` where they hold anything that
-/// should not be pasted into a terminal, so that the caller prints no command at all.
+/// should not be pasted into a terminal, so that the caller prints no command at all. Nor is a word that begins
+/// with `-` one: the command would take it for an option.
 pub fn shell_word(bytes: &[u8]) -> Option<String> {
     let word = std::str::from_utf8(bytes).ok()?;
-    if word.chars().any(unsafe_to_show) {
+    if word.starts_with('-') || word.chars().any(unsafe_to_show) {
         return None;
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,=-".contains(c);
@@ -153,6 +154,7 @@ mod tests {
         assert_eq!(shell_word(b"a\x1b"), None);
         assert_eq!(shell_word(b"a\xff"), None);
         assert_eq!(shell_word(b"").as_deref(), Some("''"));
+        assert_eq!((shell_word(b"--yes"), shell_word(b"a-b").as_deref()), (None, Some("a-b")));
     }
 
     #[test]

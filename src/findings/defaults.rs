@@ -2,6 +2,7 @@
 
 use super::{BASE, Entry, Group, Seen, Status, Survey};
 use crate::idfile::Claim;
+use crate::planner::taken;
 use crate::policy::CEILING;
 use crate::range::{Kind, Range};
 use crate::snapshot::{Account, LoginDefs};
@@ -282,12 +283,29 @@ fn meets_directory(survey: &Survey<'_>, pool: &Pool<'_>) -> Vec<Seen> {
     let meeting = |(declared, by): (Range, String)| {
         let both = declared.intersection(range)?;
         let message = format!("{both} of useradd's pool of {}s may be IDs of {by}", pool.kind.name());
-        let off = assign(pool.defs, &key(pool.kind, "COUNT"), 0);
-        let fix = format!("{off}\nthen, for each new account: sudo subidctl apply NAME");
+        let set = |part: &str, value: u64| assign(pool.defs, &key(pool.kind, part), value);
+        let fix = match clear(survey, pool) {
+            Some(hole) => {
+                format!("{}\n{}", set("MIN", hole.first().into()), set("MAX", hole.last().into()))
+            }
+            None => format!("{}\nthen, for each new account: sudo subidctl apply NAME", set("COUNT", 0)),
+        };
         Some(pool.seen(&["MIN", "MAX"], message, fix))
     };
     // One for each pool: of one line only one is shown.
     ours.chain(theirs).find_map(meeting).into_iter().collect()
+}
+
+/// Another pool for useradd: the largest hole below 2^31. None where windows or a map give the ranges: there
+/// useradd should give none at all. Without them subidctl takes its own pool from login.defs too.
+fn clear(survey: &Survey<'_>, pool: &Pool<'_>) -> Option<Range> {
+    if !survey.policy.windows.is_empty() || survey.policy.map_path.is_some() {
+        return None;
+    }
+    let of = |kind| taken(survey.snapshot, survey.policy, kind);
+    let taken = of(Kind::Uid).union(&of(Kind::Gid));
+    let holes = taken.gaps(Range::between(65536, CEILING - 1)?).filter(|gap| gap.count().get() >= pool.count);
+    holes.max_by_key(|gap| gap.count())
 }
 
 fn high(_: &Survey<'_>, pool: &Pool<'_>) -> Vec<Seen> {

@@ -70,9 +70,11 @@ pub(super) static ENTRIES: &[Entry] = &[
 /// A line that begins within the reach of another owner's line.
 fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
     let starts = PerKind::from_fn(|kind| {
-        // The lowest comes last.
-        let claims: Vec<&Claim<'_>> = survey.live(kind).collect();
-        claims.iter().rev().map(|claim| (survey.holder(claim.owner), claim.range.first())).collect()
+        let mut starts: HashMap<_, Vec<u32>> = HashMap::new();
+        for claim in survey.live(kind) {
+            starts.entry(survey.holder(claim.owner)).or_default().push(claim.range.first());
+        }
+        starts
     });
     let of_kind = |kind: Kind| {
         let mut seen = Vec::new();
@@ -103,8 +105,8 @@ fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
     Kind::BOTH.into_iter().flat_map(of_kind).collect()
 }
 
-/// Where the first range of each holder starts.
-type Starts<'a> = PerKind<HashMap<Holder<'a>, u32>>;
+/// Where the ranges of each holder start, the lowest first.
+type Starts<'a> = PerKind<HashMap<Holder<'a>, Vec<u32>>>;
 
 fn overlap<'a>(
     survey: &Survey<'a>,
@@ -121,7 +123,10 @@ fn overlap<'a>(
         format!("{common} of {owner} are also {}'s ({file} line {})", escape(first.owner), first.line);
     let mut fix = survey.another(later.owner);
     if let Some(account) = survey.account(later.owner) {
-        let other = starts[kind.other()].get(&survey.holder(later.owner)).copied();
+        // The range of the other file that goes with it: the one of the same start, else the lowest.
+        let (first, none) = (later.range.first(), Vec::new());
+        let starts = starts[kind.other()].get(&survey.holder(later.owner)).unwrap_or(&none);
+        let other = starts.binary_search(&first).map_or(starts.first().copied(), |_| Some(first));
         let _ = write!(
             fix,
             "\nthen, as {owner}, to begin anew: podman system reset\n\

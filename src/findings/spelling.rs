@@ -108,7 +108,7 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// Makes a comment of a line that is no range for shadow either.
-const COMMENT: &str = "s/^/# /;s/:/ /g";
+const COMMENT: &str = "{s/^/# /;s/:/ /g;}";
 
 /// What mends an odd line.
 pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) -> String {
@@ -124,8 +124,11 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
         Oddity::OddOwner => sed(COMMENT),
         _ => {
             let (meant, shadow) = (meant(raw), granted(Dialect::Shadow413, raw));
-            let rewrite =
-                |owner: &[u8], range: Range| Some(sed(&format!("s/.*/{}/", rewritten(owner, range)?)));
+            // Some readers grant nothing of it now: a decision that must pass the test of a new range.
+            let rewrite = |owner: &[u8], range: Range| {
+                let new = rewritten(owner, range).filter(|_| survey.sound[kind].contains(&(line, range)))?;
+                Some(sed(&format!("s/.*/{new}/")))
+            };
             let account = meant.and_then(|(owner, _)| survey.snapshot.accounts.by_owner(owner));
             let exists = meant.is_some_and(|(_, range)| range.last() < u32::MAX);
             // What it is good for, and the command.
@@ -145,7 +148,13 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
                 oddity,
                 Oddity::Unread | Oddity::CountZero | Oddity::Negative | Oddity::BeyondSpace
             );
-            ways.push(("take the line out", sed(if grants { "s/^/# /" } else { COMMENT })));
+            // A NUL stops readers of a comment as well.
+            let out = match oddity {
+                Oddity::Nul => "d",
+                _ if grants => "s/^/# /",
+                _ => COMMENT,
+            };
+            ways.push(("take the line out", sed(out)));
             let worded = ways.iter().enumerate().map(|(index, (label, way))| match index {
                 0 => way.clone(),
                 _ => format!("or, to {label}: {way}"),

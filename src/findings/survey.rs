@@ -6,7 +6,7 @@ use super::{Finding, Group, Seen, Status, catalogue};
 use crate::idfile::{Claim, Document, Oddity, oddity};
 use crate::planner::{Barred, Met};
 use crate::policy::Policy;
-use crate::range::{Kind, PerKind, Uid};
+use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::{Account, Snapshot};
 use crate::text::{escape, shell_word};
 
@@ -26,6 +26,8 @@ pub struct Survey<'a> {
     pub(super) odd: PerKind<Vec<(usize, Oddity)>>,
     /// The gravest of what the IDs of claims meet, by the claim's index.
     pub(super) met: PerKind<Vec<(usize, Met)>>,
+    /// What odd lines take that would pass as a new range: it meets nothing, on no other line either.
+    pub(super) sound: PerKind<HashSet<(usize, Range)>>,
     /// The account that each owner field means.
     accounts: HashMap<&'a [u8], Option<&'a Account>>,
 }
@@ -55,20 +57,21 @@ impl<'a> Survey<'a> {
             claims.sort_by_key(|claim| (claim.range, claim.line));
             claims
         });
-        let odd = PerKind::from_fn(|kind| {
+        let odd: PerKind<Vec<_>> = PerKind::from_fn(|kind| {
             let lines = lines[kind].iter().zip(1..);
             lines.filter_map(|(raw, number)| Some((number, oddity(raw)?))).collect()
         });
-        let met = PerKind::from_fn(|kind| {
+        let met: PerKind<Vec<_>> = PerKind::from_fn(|kind| {
             let barred = Barred::new(snapshot, policy, kind);
             let live = claims[kind].iter().enumerate().filter(|(_, claim)| !claim.is_dormant());
             live.filter_map(|(index, claim)| Some((index, barred.first(claim.range)?))).collect()
         });
+        let sound = PerKind::from_fn(|kind| sound(snapshot, kind, &claims[kind], &odd[kind], &met[kind]));
         let mut accounts = HashMap::new();
         for claim in Kind::BOTH.into_iter().flat_map(|kind| &claims[kind]) {
             accounts.entry(claim.owner).or_insert_with(|| snapshot.accounts.by_owner(claim.owner));
         }
-        Self { snapshot, policy, lines, claims, odd, met, accounts }
+        Self { snapshot, policy, lines, claims, odd, met, sound, accounts }
     }
 
     /// The account that an owner field of a claim means.
@@ -166,6 +169,41 @@ impl<'a> Survey<'a> {
             ..Seen::default()
         }
     }
+}
+
+/// See [`Survey::sound`]: one pass over all ranges, in order of their first IDs.
+fn sound(
+    snapshot: &Snapshot,
+    kind: Kind,
+    claims: &[Claim<'_>],
+    odd: &[(usize, Oddity)],
+    met: &[(usize, Met)],
+) -> HashSet<(usize, Range)> {
+    let odd: HashSet<usize> = odd.iter().map(|(line, _)| *line).collect();
+    let mine = claims.iter().enumerate().filter(|(_, claim)| odd.contains(&claim.line));
+    let mut sound: HashSet<(usize, Range)> = mine.map(|(_, claim)| (claim.line, claim.range)).collect();
+    for (index, _) in met {
+        sound.remove(&(claims[*index].line, claims[*index].range));
+    }
+    // Line 0 is the ledger.
+    let released = snapshot.released.iter().filter(|released| released.kind == kind);
+    let mut all: Vec<(Range, usize)> = claims.iter().map(|claim| (claim.range, claim.line)).collect();
+    all.extend(released.map(|released| (released.range, 0)));
+    all.sort_unstable();
+    // The two lines that reach highest so far, the highest first.
+    let mut reach: Vec<(u32, usize)> = Vec::new();
+    for (index, (range, line)) in all.iter().enumerate() {
+        let before = reach.iter().any(|(last, other)| other != line && *last >= range.first());
+        let mut behind = all.iter().skip(index + 1).take_while(|(next, _)| next.first() <= range.last());
+        if before || behind.any(|(_, other)| other != line) {
+            sound.remove(&(*line, *range));
+        }
+        reach.push((range.last(), *line));
+        reach.sort_unstable_by(|a, b| b.cmp(a));
+        reach.dedup_by_key(|(_, line)| *line);
+        reach.truncate(2);
+    }
+    sound
 }
 
 /// `/etc/subuid` or `/etc/subgid`.

@@ -27,7 +27,9 @@ pub enum Evidence {
 /// one that meets a running namespace, IDs that a directory declares or another user's window slot; an owner
 /// that a line cannot carry; a kept line that is not there.
 pub fn check(snapshot: &Snapshot, policy: &Policy, plan: &Plan, evidence: Evidence) -> Result<()> {
-    if let Some(repair) = super::repair::unsafe_one(snapshot, &plan.repairs) {
+    // What an entry of the history puts back is judged by the way back itself.
+    let repairs = if evidence == Evidence::Caller { &[] } else { &plan.repairs[..] };
+    if let Some(repair) = super::repair::unsafe_one(snapshot, repairs) {
         let (file, line) = (repair.kind.file(), repair.edit.line);
         return Err(Error::new(Code::Stale, "the plan cannot be applied; nothing was changed")
             .why(format!("its edit of /etc/{file} line {line} is none of the safe repairs"))

@@ -190,10 +190,12 @@ fn no_nul(snapshot: &Snapshot, plan: &Plan) -> Result<()> {
         let lines = snapshot.files[kind].document.iter().flat_map(crate::idfile::Document::lines);
         if let Some(line) = lines.into_iter().find(|line| line.raw.contains(&0)) {
             let (file, number) = (kind.file(), line.number);
+            let path = format!("{}/etc/{file}", snapshot.host.root.trim_end_matches('/'));
+            let path = crate::text::shell_word(path.as_bytes()).unwrap_or_else(|| "that file".to_owned());
             return Err(Error::new(Code::Finding, format!("/etc/{file} line {number} has a NUL byte"))
                 .why("older programs swallow the line behind it, newer ones read nothing of the file")
                 .fix(format!(
-                    "look at the line, then remove it: sed -n {number}l /etc/{file}; sudo sed -i {number}d /etc/{file}"
+                    "look at the line, then remove it: sed -n {number}l {path}; sudo sed -i {number}d {path}"
                 )));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::rule::Rules;
-use super::taken::standing;
+use super::taken::{Witness, standing};
 use crate::policy::{Policy, Strategy};
 use crate::range::{Kind, Range};
 use crate::snapshot::Snapshot;
@@ -37,8 +37,11 @@ pub enum Use {
     Owner(usize),
     /// A released line.
     Released,
-    /// Kept for something else: accounts, reserved and declared ranges. Its name, escaped.
+    /// New ranges stay out of it, and lines that are there already may stay: what a directory declares for
+    /// accounts. Its name, escaped.
     Kept(String),
+    /// No line may hold it: accounts, reserved ranges and those of the policy. Its name, escaped.
+    Barred(String),
 }
 
 /// Gathers the picture's facts of one kind.
@@ -48,17 +51,17 @@ pub fn space(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> Space {
         _ => rules.windows.iter().filter_map(crate::policy::Window::span).collect(),
     });
     let mut claims: Vec<_> = snapshot.files[kind].claims().collect();
-    claims.sort_by_key(|claim| (claim.range, claim.line));
-    let mut index: HashMap<Vec<u8>, usize> = HashMap::new();
+    claims.sort_unstable_by_key(|claim| (claim.range, claim.line));
+    let mut index: HashMap<&[u8], usize> = HashMap::new();
     let mut owners = Vec::new();
-    let mut marks = Vec::new();
+    let mut marks = Vec::with_capacity(claims.len());
     for claim in claims {
         let what = if claim.is_dormant() {
             Use::Released
         } else {
             let account = snapshot.accounts.by_owner(claim.owner);
             let name = account.map_or(claim.owner, |account| account.name.as_bytes());
-            let owner = *index.entry(name.to_vec()).or_insert_with(|| {
+            let owner = *index.entry(name).or_insert_with(|| {
                 owners.push(escape(name));
                 owners.len() - 1
             });
@@ -66,11 +69,22 @@ pub fn space(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> Space {
         };
         marks.push(Mark { range: claim.range, what });
     }
-    let kept = standing(snapshot, policy, kind).map(|(range, witness)| Mark {
-        range,
-        what: Use::Kept(witness.phrase(kind, policy).trim_start_matches("IDs reserved for ").to_owned()),
-    });
-    marks.extend(kept);
-    marks.sort_by(|a, b| (a.range, &a.what).cmp(&(b.range, &b.what)));
+    // What the ledger alone remembers; where the line is there, it is the same once more.
+    let ledger = snapshot.released.iter().filter(|released| released.kind == kind);
+    marks.extend(ledger.map(|released| Mark { range: released.range, what: Use::Released }));
+    let site = snapshot.site.of_accounts(kind);
+    marks.extend(site.map(|site| Mark { range: site.range, what: Use::Kept(site.by.name().to_owned()) }));
+    let barred = standing(snapshot, policy, kind);
+    marks.extend(barred.map(|(range, witness)| Mark { range, what: Use::Barred(name(&witness)) }));
+    marks.sort_unstable_by(|a, b| (a.range, &a.what).cmp(&(b.range, &b.what)));
     Space { pools: pools.unwrap_or_default(), owners, marks }
+}
+
+/// Its name in a picture, where a single account is too small to be told from others.
+fn name(witness: &Witness<'_>) -> String {
+    match witness {
+        Witness::Reserved(who) => (*who).to_owned(),
+        Witness::Declared(key, declared) => format!("{key} \"{}\"", escape(declared.name.as_bytes())),
+        _ => "accounts and groups".to_owned(),
+    }
 }

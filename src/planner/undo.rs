@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::edits::compose;
 use super::invariants::{Evidence, check};
+use super::release::{NOT_THEIRS, same_account};
 use super::taken::{Witness, standing};
 use super::{Action, Assignment, Plan, Repair, Warning, finish};
 use crate::error::{Code, Error, Result};
@@ -13,7 +14,7 @@ use crate::policy::Policy;
 use crate::range::{Kind, Range};
 use crate::snapshot::{Accounts, Snapshot};
 use crate::state::HistoryEntry;
-use crate::text::escape;
+use crate::text::{escape, shell_word};
 
 /// What [`Repair::finding`] says where a line is put back.
 pub const UNDO: &str = "undo";
@@ -53,7 +54,11 @@ pub fn undo(
     for repair in &plan.repairs {
         harmless(snapshot, policy, repair, &plan.files[repair.kind].after).map_err(refused)?;
     }
-    same_people(snapshot, &plan).map_err(refused)?;
+    same_people(snapshot, &plan).map_err(|(why, fix)| {
+        let error = refused(why);
+        fix.into_iter().fold(error, Error::fix)
+    })?;
+    released_whole(&plan)?;
     plan.warnings = nobody(snapshot, &plan);
     finish(snapshot, policy, plan, Evidence::Caller)
 }
@@ -188,7 +193,8 @@ fn same_owner(accounts: &Accounts, a: &[u8], b: &[u8]) -> bool {
     a == b || uid(a).is_some_and(|uid_a| uid(b) == Some(uid_a))
 }
 
-/// A line that is put back takes no IDs that the present line does not take and somebody else has.
+/// A line that is put back takes no IDs that the present line does not take and somebody else has, and gives
+/// no stranger what the name once had.
 fn harmless(
     snapshot: &Snapshot,
     policy: &Policy,
@@ -207,7 +213,10 @@ fn harmless(
             continue;
         }
         let meets = |phrase: String| format!("{} of {} meets {phrase}", claim.range, escape(claim.owner));
-        let other = after.claims().find(|c| c.range.overlaps(claim.range) && !own(c, claim.owner));
+        // Nor does anybody hold what is marked as released, and be it his own.
+        let other = after.claims().find(|c| {
+            c.range.overlaps(claim.range) && (c.released != claim.released || !own(c, claim.owner))
+        });
         if let Some(other) = other {
             return Err(meets(Witness::Line(other).phrase(kind, policy)));
         }
@@ -226,24 +235,63 @@ fn harmless(
         if let Some(released) = snapshot.released.iter().find(foreign) {
             return Err(meets(Witness::Ledger(released).phrase(kind, policy)));
         }
+        // A stranger may have the name by now: it holds the IDs today, or the ledger knows the account.
+        let holds = |c: Claim<'_>| !c.released && c.range.covers(claim.range) && own(&c, claim.owner);
+        let uid = snapshot.accounts.by_owner(claim.owner).map(|account| account.uid);
+        if !snapshot.files[kind].claims().any(holds)
+            && !same_account(snapshot, kind, claim.owner, uid, claim.range)
+        {
+            return Err(format!("{} of {}: {NOT_THEIRS}", claim.range, escape(claim.owner)));
+        }
     }
     Ok(())
 }
 
-/// A range comes back to the account that had it: a stranger may have the name by now.
-fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), String> {
+/// A range comes back to the account that had it: a stranger may have the name by now, and where the ledger
+/// was lost only a person can know.
+fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), (String, Option<String>)> {
     for a in plan.assignments.iter().filter(|a| a.action == Action::Reclaim) {
+        // Nobody gets what has no account, and whoever may is warned of.
+        let Some(now) = a.uid else { continue };
         let noted =
             snapshot.released.iter().find(|r| (r.kind, r.range) == (a.kind, a.range) && r.owner == a.owner);
-        let noted = noted.and_then(|r| r.uid);
-        if let (Some(then), Some(now)) = (noted, a.uid)
-            && then != now
-        {
-            let owner = escape(&a.owner);
-            return Err(format!(
-                "{} was released by {owner} with uid {then}; {owner} is uid {now} now",
-                a.range
-            ));
+        let owner = escape(&a.owner);
+        match noted.and_then(|r| r.uid) {
+            Some(then) if then == now => {}
+            Some(then) => {
+                let why =
+                    format!("{} was released by {owner} with uid {then}; {owner} is uid {now} now", a.range);
+                return Err((why, None));
+            }
+            None => {
+                let why = format!(
+                    "subidctl's ledger does not say which uid released {}; {owner} is uid {now} now",
+                    a.range
+                );
+                let fix = shell_word(&a.user).map(|name| {
+                    format!("if this is the same person: sudo subidctl apply --reclaim --force {name}")
+                });
+                return Err((why, fix));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is released is not held by a second line of the same owner: it would be said and not done.
+fn released_whole(plan: &Plan) -> Result<()> {
+    for a in plan.assignments.iter().filter(|a| a.action == Action::Release) {
+        let mut claims = plan.files[a.kind].after.claims();
+        let holds = |c: &Claim<'_>| !c.released && c.owner == a.owner && c.range.overlaps(a.range);
+        if let Some(claim) = claims.find(holds) {
+            let (file, owner) = (a.kind.file(), escape(&a.owner));
+            let error =
+                Error::new(Code::Stale, format!("{} cannot be taken from {owner} by this undo", a.range))
+                    .why(format!("a second line of /etc/{file} gives {owner} {} too", claim.range));
+            return Err(match shell_word(&a.user) {
+                Some(name) => error.fix(format!("sudo subidctl release --range {} {name}", a.range)),
+                None => error.fix("subidctl audit names the lines"),
+            });
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Style;
+use super::fit::{columns, fit, pad};
 use super::space::{Cell, LETTERS, Picture, Stretch};
 use crate::planner::{Space, Use};
 use crate::range::{Kind, PerKind, Range};
@@ -24,8 +25,8 @@ pub fn map_text(spaces: &PerKind<Space>, width: usize, style: Style) -> String {
 }
 
 fn draw(space: &Space, width: usize, style: Style) -> String {
-    let columns = (width - LABEL) / 16 * 16;
-    let picture = Picture::new(space, columns);
+    let cells_a_row = (width - LABEL) / 16 * 16;
+    let picture = Picture::new(space, cells_a_row);
     let mut out = String::new();
     for line in key(&picture, space, width) {
         out.push_str(&line);
@@ -36,14 +37,14 @@ fn draw(space: &Space, width: usize, style: Style) -> String {
         match stretch {
             Stretch::Folded(range, words) => {
                 let line = format!("{:>13}  - {words}", thousands(u64::from(range.first())));
-                out.push_str(&style.paint("2", &cut(&line, width)));
+                out.push_str(&style.paint("2", &fit(&line, width)));
                 out.push('\n');
             }
             Stretch::Drawn(first, cells) => {
                 let mut id = u64::from(*first);
-                for row in cells.chunks(columns) {
+                for row in cells.chunks(cells_a_row) {
                     let _ = writeln!(out, "{:>13}  {}", thousands(id), paint(row, style));
-                    id += picture.cell * u64::try_from(columns).unwrap_or(0);
+                    id += picture.cell * u64::try_from(cells_a_row).unwrap_or(0);
                 }
             }
         }
@@ -71,11 +72,12 @@ fn key(picture: &Picture, space: &Space, width: usize) -> Vec<String> {
         ('~', "~ released"),
         ('=', "= kept"),
         ('X', "X held twice"),
+        ('!', "! nobody may hold it"),
     ];
     words.extend(symbols.iter().filter(|(c, _)| picture.has(*c)).map(|(_, word)| (*word).to_owned()));
     let mut lines = vec![String::new()];
     for word in words {
-        let fits = lines.last().is_some_and(|line| line.chars().count() + 3 + word.chars().count() <= width);
+        let fits = lines.last().is_some_and(|line| columns(line) + 3 + columns(&word) <= width);
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(&word),
             Some(line) if fits => {
@@ -95,7 +97,7 @@ fn paint(row: &[Cell], style: Style) -> String {
         let sgr = match run.first() {
             Some(Cell::Owner(index)) => ["36", "32", "35", "34"].get(index % 4).copied().unwrap_or("36"),
             Some(Cell::Several(_)) => "36",
-            Some(Cell::Conflict) => "1;31",
+            Some(Cell::Twice | Cell::Barred) => "1;31",
             Some(Cell::Kept) => "33",
             _ => "2",
         };
@@ -106,7 +108,9 @@ fn paint(row: &[Cell], style: Style) -> String {
 
 /// The owners by letter, or how many there are; then what is held twice, and by whom.
 fn legend(space: &Space, picture: &Picture, width: usize, style: Style) -> String {
-    const NAMED: usize = 5;
+    // What stands beside the name takes 58 columns at most.
+    let name = width.saturating_sub(58).max(12);
+    let name = space.owners.iter().map(|owner| columns(owner)).max().unwrap_or(0).min(name);
     let mut out = String::new();
     let mine = |owner: usize| {
         space.marks.iter().filter(move |mark| mark.what == Use::Owner(owner)).map(|mark| mark.range)
@@ -119,11 +123,12 @@ fn legend(space: &Space, picture: &Picture, width: usize, style: Style) -> Strin
             let more =
                 if ranges.len() > 1 { format!(" and {} more", ranges.len() - 1) } else { String::new() };
             let line = format!(
-                "{}  {owner:<12}  {first}{more}  ({} IDs)",
+                "{}  {}  {first}{more}  ({} IDs)",
                 Cell::Owner(index).symbol(),
+                pad(owner, name),
                 thousands(ids)
             );
-            let _ = writeln!(out, "{}", cut(&line, width));
+            let _ = writeln!(out, "{}", fit(&line, width));
         }
     } else {
         let lines: Vec<Range> = space
@@ -134,33 +139,10 @@ fn legend(space: &Space, picture: &Picture, width: usize, style: Style) -> Strin
             .collect();
         let ids: u64 = lines.iter().map(|range| range.count().get()).sum();
         let owners = thousands(u64::try_from(space.owners.len()).unwrap_or(0));
-        let _ = writeln!(out, "{}", cut(&format!("{owners} owners hold {} IDs", thousands(ids)), width));
+        let _ = writeln!(out, "{}", fit(&format!("{owners} owners hold {} IDs", thousands(ids)), width));
     }
-    for range in picture.conflicts.iter().take(NAMED) {
-        let holders: Vec<&str> = space
-            .marks
-            .iter()
-            .filter(|mark| mark.range.overlaps(*range))
-            .filter_map(|mark| match mark.what {
-                Use::Owner(owner) => space.owners.get(owner).map(String::as_str),
-                _ => None,
-            })
-            .take(NAMED)
-            .collect();
-        let line = format!("X  {range}: {}", holders.join(", "));
-        let _ = writeln!(out, "{}", style.paint("1;31", &cut(&line, width)));
-    }
-    if picture.conflicts.len() > NAMED {
-        let more = thousands(u64::try_from(picture.conflicts.len() - NAMED).unwrap_or(0));
-        let _ = writeln!(out, "X  and {more} more: subidctl audit names all");
+    for line in picture.clashes.lines(space) {
+        let _ = writeln!(out, "{}", style.paint("1;31", &fit(&line, width)));
     }
     out
-}
-
-/// A line that fits, with `…` where something is left out.
-fn cut(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
-        return line.to_owned();
-    }
-    line.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }

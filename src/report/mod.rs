@@ -1,9 +1,12 @@
 //! Results to text: for people, as unified diff, as JSON. Decides nothing and prints nothing by itself.
 
+mod clash;
 pub mod demo;
 mod diff;
 mod error;
 mod findings;
+mod fit;
+mod folded;
 pub mod history;
 mod list;
 mod map;

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::Style;
 use super::diff::{changed_lines, unified};
 use crate::idfile::Digest;
-use crate::planner::{Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedEdit, SavedFile};
+use crate::planner::{
+    Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedEdit, SavedFile, UNDO,
+};
 use crate::range::Kind;
 use crate::snapshot::Snapshot;
 use crate::text::{escape, shell_word, thousands};
@@ -65,7 +67,7 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
     out
 }
 
-/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`.
+/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`; or put back by an undo.
 fn repairs_text(plan: &Plan, style: Style) -> String {
     const NAMED: usize = 10;
     let mut places: BTreeMap<(&str, Kind), Vec<usize>> = BTreeMap::new();
@@ -80,7 +82,8 @@ fn repairs_text(plan: &Plan, style: Style) -> String {
             let _ = write!(text, " and {} more", lines.len() - named);
         }
         let word = if lines.len() == 1 { "line" } else { "lines" };
-        let _ = writeln!(out, "mends {finding}: /etc/{} {word} {text}", kind.file());
+        let what = if finding == UNDO { "puts back".to_owned() } else { format!("mends {finding}:") };
+        let _ = writeln!(out, "{what} /etc/{} {word} {text}", kind.file());
     }
     out
 }
@@ -190,6 +193,9 @@ pub fn next_hint(plan: &Plan) -> Option<String> {
     let user = &plan.assignments.first().filter(|a| a.uid.is_some())?.user;
     let single = plan.assignments.iter().all(|a| &a.user == user);
     let word = shell_word(user).filter(|_| single)?;
+    if plan.assignments.iter().all(|a| a.action == Action::Forget) {
+        return None;
+    }
     if plan.assignments.iter().all(|a| a.action == Action::Release) {
         return Some(format!("For the same account to take it back: sudo subidctl apply --reclaim {word}\n"));
     }

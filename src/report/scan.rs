@@ -29,6 +29,9 @@ const REASONS: usize = 5;
 /// The files, or that there are none.
 pub fn scan_text(scan: Scan<'_>) -> String {
     let Scan { paths, found, .. } = scan;
+    if scan.ranges.iter().all(|(_, ranges)| ranges.iter().next().is_none()) {
+        return "There are no IDs to look for.\n".to_owned();
+    }
     let (ids, below) = (ids(scan.ranges), paths.iter().map(|p| path(p)).collect::<Vec<_>>().join(", "));
     let mut out = match found.files {
         0 => format!("No file of {ids} was found below {below}.\n"),

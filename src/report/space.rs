@@ -1,9 +1,10 @@
 //! The ID space as a picture: what is drawn cell by cell, what is folded into a line. Terminal and SVG
 //! draw the same one.
 
+use super::clash::Clashes;
+use super::folded::folded;
 use crate::planner::{Space, Use};
 use crate::range::{Range, RangeSet};
-use crate::text::thousands;
 
 /// Up to so many owners have a letter each.
 pub(super) const LETTERS: usize = 26;
@@ -22,8 +23,8 @@ pub(super) struct Picture {
     pub(super) cell: u64,
     /// From ID 0 to the last.
     pub(super) stretches: Vec<Stretch>,
-    /// IDs that two lines hold.
-    pub(super) conflicts: Vec<Range>,
+    /// What must not be.
+    pub(super) clashes: Clashes,
 }
 
 /// A part of the space.
@@ -45,7 +46,10 @@ pub(super) enum Cell {
     Several(Share),
     Released,
     Kept,
-    Conflict,
+    /// IDs that two lines hold.
+    Twice,
+    /// IDs of a line that no line may hold.
+    Barred,
 }
 
 /// How much of a cell is taken.
@@ -69,7 +73,8 @@ impl Cell {
             Self::Several(Share::Few) => '+',
             Self::Released => '~',
             Self::Kept => '=',
-            Self::Conflict => 'X',
+            Self::Twice => 'X',
+            Self::Barred => '!',
         }
     }
 }
@@ -77,7 +82,7 @@ impl Cell {
 impl Picture {
     /// Draws the space with rows of so many cells.
     pub(super) fn new(space: &Space, columns: usize) -> Self {
-        let conflicts = conflicts(space);
+        let clashes = Clashes::new(space);
         let clusters = clusters(space);
         let cell = cell(space, &clusters, columns);
         let mut stretches = Vec::new();
@@ -85,12 +90,12 @@ impl Picture {
         for cluster in clusters {
             let before = cluster.first().checked_sub(1).and_then(|last| Range::between(next?, last));
             stretches.extend(before.into_iter().flat_map(|gap| folded(space, gap)));
-            stretches.push(Stretch::Drawn(cluster.first(), cells(space, &conflicts, cluster, cell)));
+            stretches.push(Stretch::Drawn(cluster.first(), cells(space, &clashes, cluster, cell)));
             next = cluster.last().checked_add(1);
         }
         let rest = next.and_then(|next| Range::between(next, u32::MAX));
         stretches.extend(rest.into_iter().flat_map(|gap| folded(space, gap)));
-        Self { cell, stretches, conflicts }
+        Self { cell, stretches, clashes }
     }
 
     /// Whether any cell is this one; of owners any.
@@ -102,42 +107,37 @@ impl Picture {
     }
 }
 
-/// IDs that two live lines hold.
-fn conflicts(space: &Space) -> Vec<Range> {
-    let mut reach: Option<u32> = None;
-    let live = space.marks.iter().filter(|mark| matches!(mark.what, Use::Owner(_)));
-    let met: RangeSet = live
-        .filter_map(|mark| {
-            let before = reach;
-            reach = reach.max(Some(mark.range.last()));
-            Range::between(mark.range.first(), before?.min(mark.range.last()))
-        })
-        .collect();
-    met.iter().collect()
-}
-
 /// Lines that lie near each other, and the space between them. What is far is folded: far is more than a
 /// quarter of all that the lines hold, and more where there would be too many stretches.
 fn clusters(space: &Space) -> Vec<Range> {
-    let lines = space.marks.iter().filter(|mark| !matches!(mark.what, Use::Kept(_)));
-    let busy: RangeSet = lines.map(|mark| mark.range).collect();
-    let mut far = busy.ids() / 4;
+    let busy: RangeSet = lines(space).collect();
+    gathered(&busy, busy.ids() / 4, STRETCHES)
+}
+
+/// Live and released lines.
+fn lines(space: &Space) -> impl Iterator<Item = Range> + '_ {
+    let lines = space.marks.iter().filter(|mark| matches!(mark.what, Use::Owner(_) | Use::Released));
+    lines.map(|mark| mark.range)
+}
+
+/// The set with the gaps of up to `far` IDs filled, and larger ones until at most so many ranges are left.
+pub(super) fn gathered(set: &RangeSet, mut far: u64, most: usize) -> Vec<Range> {
     loop {
-        let mut clusters: Vec<Range> = Vec::new();
-        for range in busy.iter() {
-            let near = clusters.last().copied().filter(|last| {
+        let mut gathered: Vec<Range> = Vec::new();
+        for range in set.iter() {
+            let near = gathered.last().copied().filter(|last| {
                 u64::from(range.first()).saturating_sub(u64::from(last.last())) <= far.saturating_add(1)
             });
             match near.and_then(|last| Range::between(last.first(), range.last())) {
                 Some(joined) => {
-                    clusters.pop();
-                    clusters.push(joined);
+                    gathered.pop();
+                    gathered.push(joined);
                 }
-                None => clusters.push(range),
+                None => gathered.push(range),
             }
         }
-        if clusters.len() <= STRETCHES {
-            return clusters;
+        if gathered.len() <= most {
+            return gathered;
         }
         far = far.saturating_mul(2).max(1);
     }
@@ -145,8 +145,7 @@ fn clusters(space: &Space) -> Vec<Range> {
 
 /// IDs a cell: a power of two, so that all fits, and the usual range is not longer than it must be.
 fn cell(space: &Space, clusters: &[Range], columns: usize) -> u64 {
-    let lines = space.marks.iter().filter(|mark| !matches!(mark.what, Use::Kept(_)));
-    let mut counts: Vec<u64> = lines.map(|mark| mark.range.count().get()).collect();
+    let mut counts: Vec<u64> = lines(space).map(|range| range.count().get()).collect();
     counts.sort_unstable();
     let usual = counts.get(counts.len() / 2).copied().unwrap_or(1);
     let rows = |cell: u64| -> u64 {
@@ -168,10 +167,11 @@ struct Load {
     several: bool,
     released: bool,
     kept: bool,
-    conflict: bool,
+    twice: bool,
+    barred: bool,
 }
 
-fn cells(space: &Space, conflicts: &[Range], cluster: Range, cell: u64) -> Vec<Cell> {
+fn cells(space: &Space, clashes: &Clashes, cluster: Range, cell: u64) -> Vec<Cell> {
     let many = space.owners.len() > LETTERS;
     let count = usize::try_from(cluster.count().get().div_ceil(cell)).unwrap_or(0);
     let mut loads = vec![Load::default(); count];
@@ -194,14 +194,18 @@ fn cells(space: &Space, conflicts: &[Range], cluster: Range, cell: u64) -> Vec<C
                 load.owner = Some(owner);
             }
             Use::Released => load.released = true,
-            Use::Kept(_) => load.kept = true,
+            Use::Kept(_) | Use::Barred(_) => load.kept = true,
         });
     }
-    for range in conflicts {
-        each(*range, &mut |load, _| load.conflict = true);
+    for range in &clashes.twice {
+        each(*range, &mut |load, _| load.twice = true);
+    }
+    for range in &clashes.barred {
+        each(*range, &mut |load, _| load.barred = true);
     }
     let look = |load: &Load| match load.owner {
-        _ if load.conflict => Cell::Conflict,
+        _ if load.twice => Cell::Twice,
+        _ if load.barred => Cell::Barred,
         Some(owner) if !many && !load.several => Cell::Owner(owner),
         Some(_) if load.owned >= cell => Cell::Several(Share::All),
         Some(_) if load.owned >= cell / 2 => Cell::Several(Share::Most),
@@ -211,61 +215,4 @@ fn cells(space: &Space, conflicts: &[Range], cluster: Range, cell: u64) -> Vec<C
         None => Cell::Free,
     };
     loads.iter().map(look).collect()
-}
-
-/// A stretch without lines, in words: what is kept for something, what is free in a pool, what is neither.
-fn folded(space: &Space, gap: Range) -> Vec<Stretch> {
-    let kept: RangeSet = space
-        .marks
-        .iter()
-        .filter(|mark| matches!(mark.what, Use::Kept(_)))
-        .filter_map(|mark| mark.range.intersection(gap))
-        .collect();
-    let mut pieces: Vec<(Range, String)> = Vec::new();
-    // Outside of every pool what is kept there is of no interest, but for the system's own at the beginning.
-    let mut outside = RangeSet::default();
-    let pools: RangeSet = space.pools.iter().copied().collect();
-    for free in pools.gaps(gap) {
-        let system = kept.iter().find(|range| range.first() == 0 && free.first() == 0);
-        match system {
-            Some(system) => {
-                pieces.push((system, names(space, system)));
-                let rest = system.last().checked_add(1).and_then(|next| Range::between(next, free.last()));
-                if let Some(rest) = rest {
-                    outside.insert(rest);
-                }
-            }
-            None => outside.insert(free),
-        }
-    }
-    pieces.extend(outside.iter().map(|range| (range, format!("{} IDs outside the pool", count(range)))));
-    for pool in pools.iter().filter_map(|pool| pool.intersection(gap)) {
-        pieces.extend(kept.gaps(pool).map(|free| (free, format!("{} free in the pool", count(free)))));
-        let inside = kept.iter().filter_map(|range| range.intersection(pool));
-        pieces.extend(inside.map(|range| (range, names(space, range))));
-    }
-    pieces.sort();
-    pieces.into_iter().map(|(range, words)| Stretch::Folded(range, words)).collect()
-}
-
-fn count(range: Range) -> String {
-    thousands(range.count().get())
-}
-
-/// What a stretch is kept for: the widest first, three of them.
-fn names(space: &Space, range: Range) -> String {
-    let mut all: Vec<(u64, &str)> = space
-        .marks
-        .iter()
-        .filter(|mark| mark.range.overlaps(range))
-        .filter_map(|mark| match &mark.what {
-            Use::Kept(name) => Some((mark.range.count().get(), name.as_str())),
-            _ => None,
-        })
-        .collect();
-    all.sort_by(|a, b| b.cmp(a));
-    all.dedup_by_key(|(_, name)| *name);
-    let more = if all.len() > 3 { ", …" } else { "" };
-    let named: Vec<&str> = all.iter().take(3).map(|(_, name)| *name).collect();
-    format!("{} kept: {}{more}", count(range), named.join(", "))
 }

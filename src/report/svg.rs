@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::fit::{columns, fit};
 use super::space::{Cell, LETTERS, Picture, Share, Stretch};
 use crate::planner::{Space, Use};
 use crate::range::{Kind, PerKind, Range};
@@ -12,6 +13,9 @@ const COLUMNS: usize = 96;
 const CELL: usize = 8;
 const ROW: usize = 26;
 const LINE: usize = 20;
+
+/// A monospaced character of 12 pixels is at most so wide.
+const CHARACTER: usize = 8;
 
 /// Where rows begin, and the width of all.
 const LEFT: usize = 130;
@@ -36,9 +40,9 @@ pub fn map_svg(spaces: &PerKind<Space>) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" viewBox=\"0 0 {WIDTH} {y}\" \
          role=\"img\">\n<title>Subordinate IDs of this host</title>\n<desc>Which IDs belong to whom, which are free, \
-         released or kept, from ID 0 to 4294967295.</desc>\n<style>text{{font:13px sans-serif;fill:#222}}\
-         .id{{text-anchor:end;font-family:monospace;font-size:12px}}.fold{{fill:#666;font-style:italic}}\
-         .name{{font-weight:bold}}.in{{text-anchor:middle;font-size:12px;fill:#fff}}</style>\n\
+         released or kept, from ID 0 to 4294967295.</desc>\n<style>text{{font:12px monospace;fill:#222}}\
+         .id{{text-anchor:end}}.fold{{fill:#666}}.name{{font-weight:bold}}.in{{text-anchor:middle;fill:#fff}}\
+         .clash{{fill:#b3261e;font-weight:bold}}</style>\n\
          <rect width=\"{WIDTH}\" height=\"{y}\" rx=\"8\" fill=\"#fff\" stroke=\"#ccc\"/>\n{body}</svg>\n"
     )
 }
@@ -59,7 +63,7 @@ fn draw(out: &mut String, y: &mut usize, name: &str, space: &Space) {
                     y1 = *y,
                     x = LEFT + 28,
                     yt = *y + 4,
-                    words = xml(words)
+                    words = xml(&fit(words, (WIDTH - LEFT - 40) / CHARACTER))
                 );
                 *y += LINE;
             }
@@ -94,8 +98,7 @@ fn strip(out: &mut String, y: usize, row: &[Cell], space: &Space) {
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{}\" fill=\"{fill}\" stroke=\"#fff\"/>",
             ROW - 4
         );
-        // A character of this size is at most 8 pixels wide.
-        if !words.is_empty() && words.chars().count() * 8 + 4 <= width {
+        if !words.is_empty() && columns(&words) * CHARACTER + 4 <= width {
             let (middle, base) = (x + width / 2, y + 15);
             let dark = if light(fill) { " style=\"fill:#222\"" } else { "" };
             let _ =
@@ -119,12 +122,12 @@ fn look(cell: Cell, space: &Space) -> (&'static str, String) {
         Cell::Several(Share::Few) => ("#9ecae9", String::new()),
         Cell::Released => ("#d9d9d9", "released".to_owned()),
         Cell::Kept => ("#f2cf5b", "kept".to_owned()),
-        Cell::Conflict => ("#e45756", "X".to_owned()),
+        Cell::Twice | Cell::Barred => ("#c62828", cell.symbol().to_string()),
     }
 }
 
 fn legend(out: &mut String, y: &mut usize, space: &Space, picture: &Picture) {
-    let mut line = |words: String, fill: Option<&str>| {
+    let mut line = |words: &str, fill: Option<&str>, class: &str| {
         let x = if fill.is_some() { LEFT + 22 } else { LEFT };
         if let Some(fill) = fill {
             let _ = writeln!(
@@ -133,7 +136,8 @@ fn legend(out: &mut String, y: &mut usize, space: &Space, picture: &Picture) {
                 *y - 11
             );
         }
-        let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\">{}</text>", xml(&words));
+        let words = xml(&fit(words, (WIDTH - LEFT - 40) / CHARACTER));
+        let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\"{class}>{words}</text>");
         *y += LINE;
     };
     let mine = |owner: usize| -> Vec<Range> {
@@ -143,10 +147,12 @@ fn legend(out: &mut String, y: &mut usize, space: &Space, picture: &Picture) {
     if space.owners.len() <= LETTERS {
         for (index, owner) in space.owners.iter().enumerate() {
             let ranges: Vec<String> = mine(index).iter().take(4).map(Range::to_string).collect();
-            line(format!("{owner}: {}", ranges.join(", ")), Some(look(Cell::Owner(index), space).0));
+            let words = format!("{}: {}", fit(owner, 40), ranges.join(", "));
+            line(&words, Some(look(Cell::Owner(index), space).0), "");
         }
     } else {
-        line(format!("{} owners", thousands(u64::try_from(space.owners.len()).unwrap_or(0))), None);
+        let owners = thousands(u64::try_from(space.owners.len()).unwrap_or(0));
+        line(&format!("{owners} owners"), None, "");
     }
     for (cell, words) in [
         (Cell::Several(Share::All), "full"),
@@ -155,11 +161,15 @@ fn legend(out: &mut String, y: &mut usize, space: &Space, picture: &Picture) {
         (Cell::Free, "free"),
         (Cell::Released, "released: nobody gets it"),
         (Cell::Kept, "kept for something else"),
-        (Cell::Conflict, "X: held by two lines"),
+        (Cell::Twice, "X: held by two lines"),
+        (Cell::Barred, "!: nobody may hold it"),
     ] {
         if picture.has(cell.symbol()) {
-            line(words.to_owned(), Some(look(cell, space).0));
+            line(words, Some(look(cell, space).0), "");
         }
+    }
+    for clash in picture.clashes.lines(space) {
+        line(&clash, None, " class=\"clash\"");
     }
 }
 

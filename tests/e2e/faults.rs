@@ -256,7 +256,8 @@ impl Stage {
 
     fn assert_clean_image(&self, image: &Image, place: &str) {
         for path in image.paths() {
-            let odd = path.contains(".lock") || path.contains("/.subidctl") || path.contains("json.new");
+            let odd =
+                path.contains(".lock") || path.contains("/.subidctl") || path.strip_suffix(".new").is_some();
             let new = odd && path != "/etc/.pwd.lock" && self.base.file(path).is_none();
             assert!(!new, "{place}: {path} is left over");
         }

@@ -55,6 +55,11 @@ fn pictures_of_few_and_many_owners() {
             assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
             assert_shown(&format!("map-{owners}-{width}"), &text);
         }
+        if owners == "6" {
+            // The README shows it.
+            let shown = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots/list-map.svg");
+            assert_eq!(std::fs::read_to_string(shown).unwrap(), map_svg(&spaces), "draw it anew: list --svg");
+        }
     }
 }
 
@@ -68,6 +73,46 @@ fn what_differs_between_the_files_is_drawn_twice_and_conflicts_have_a_letter() {
     assert!(text.contains("X  330000-362143: carol, dave\n"), "{text}");
     let painted = map_text(&spaces, 80, Style { color: true, ..Style::default() });
     assert!(painted.contains("\x1b[1;31mX"), "{painted}");
+}
+
+#[test]
+fn lines_that_nobody_may_hold_have_a_letter_too() {
+    let tree = tree("alice:0:65536\nbob:100000:65536\n");
+    let text = map_text(&spaces(tree.path()), 120, Style::default());
+    assert!(text.contains("            0  !!!!!!!!!!!!!!!!\n"), "{text}");
+    assert!(text.contains("!  0-65535: alice holds IDs of root and system users, login users"), "{text}");
+    // An ID of an account, and a cell beside it that is bob's alone.
+    std::fs::write(tree.path().join("etc/passwd"), "lena:x:150000:150000::/:/bin/sh\n").unwrap();
+    let text = map_text(&spaces(tree.path()), 120, Style::default());
+    assert!(text.contains("bbbbbbbbbbbb!bbb\n"), "{text}");
+    assert!(text.contains("!  150000-150000: bob holds IDs of accounts and groups\n"), "{text}");
+    let svg = map_svg(&spaces(tree.path()));
+    assert!(svg.contains(">!</text>") && svg.contains("150000-150000: bob holds"), "{svg}");
+}
+
+#[test]
+fn a_directorys_accounts_in_the_pool_are_one_line() {
+    let tree = tree("alice:100000:65536\n");
+    let passwd: String =
+        (0..1000).map(|i| format!("u{i}:x:{0}:{0}::/:/bin/sh\n", 200_000_000 + 7 * i)).collect();
+    std::fs::write(tree.path().join("etc/passwd"), passwd).unwrap();
+    let text = map_text(&spaces(tree.path()), 80, Style::default());
+    assert!(text.starts_with("subuid and subgid, alike\n"), "{text}");
+    assert!(text.contains("  200,000,000  - 1,000 of 6,994 kept: accounts and groups\n"), "{text}");
+    assert!(text.lines().count() < 20, "{text}");
+}
+
+#[test]
+fn long_and_wide_names_leave_room_for_their_ranges() {
+    let wide = "你".repeat(40);
+    let tree = tree(&format!("{wide}:100000:65536\n{}:165536:65536\n", "W".repeat(90)));
+    let text = map_text(&spaces(tree.path()), 80, Style::default());
+    assert!(text.contains("你你你…   100000-165535  (65,536 IDs)\n"), "{text}");
+    let columns = |line: &str| line.chars().map(|c| if c == '你' { 2 } else { 1 }).sum::<usize>();
+    assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+    let svg = map_svg(&spaces(tree.path()));
+    // Neither name fits into its box, nor whole into the legend.
+    assert!(!svg.contains(&wide) && !svg.contains(&"W".repeat(90)), "{svg}");
 }
 
 #[test]
@@ -94,6 +139,7 @@ fn any_space() -> impl Strategy<Value = Space> {
             let what = match kind {
                 0..30 => Use::Owner(kind),
                 30..35 => Use::Released,
+                35..38 => Use::Barred(name),
                 _ => Use::Kept(name),
             };
             Mark { range, what }

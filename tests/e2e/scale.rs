@@ -93,7 +93,7 @@ fn many_users_are_served_in_one_transaction() {
     let [all, gone] = [users, new].map(|n| usize::try_from(n).unwrap());
     assert_eq!((rows("  both"), rows("no such account")), (all + gone, gone));
     let found = subidctl("audit --json").exits(0).json();
-    let noted = found["findings"].as_array().unwrap().iter().filter(|f| f["id"] == "no-account").count();
+    let noted = found["findings"].as_array().unwrap().iter().filter(|f| f["id"] == "owner-unknown").count();
     assert_eq!(noted, 2 * gone, "those who left, in both files");
 
     subidctl("release --yes $(cat /srv/names)").ok().says("Committed as");
@@ -147,5 +147,5 @@ fn an_overlap_is_found_among_a_million_lines() {
     let places: Vec<_> =
         overlaps.map(|f| (f["file"].as_str(), f["line"].as_u64(), f["owner"].as_str())).collect();
     let line = Some(u64::from(lines) + 1);
-    assert_eq!(places, [(Some("/etc/subgid"), line, Some("bob")), (Some("/etc/subuid"), line, Some("bob"))]);
+    assert_eq!(places, [(Some("/etc/subuid"), line, Some("bob")), (Some("/etc/subgid"), line, Some("bob"))]);
 }

@@ -95,6 +95,63 @@ fn a_range_does_not_come_back_where_it_meets_another_or_belongs_to_a_stranger() 
 }
 
 #[test]
+fn a_lost_ledger_gives_nobody_what_was_released() {
+    needs!("unshare", "nsenter", "usermod");
+    let sandbox = alice_and_bob();
+    sandbox.run("subidctl apply --yes alice && subidctl release --yes alice").ok();
+    // A stranger with the name, and nothing says so any more.
+    sandbox.run("usermod -u 1077 alice && rm /var/lib/subidctl/ledger.json").ok();
+    sandbox
+        .run("subidctl undo --yes")
+        .exits(6)
+        .says("ledger does not say which uid released 165536-231071")
+        .says("sudo subidctl apply --reclaim --force alice");
+    assert_eq!(sandbox.id_text(), [BACK, BACK]);
+}
+
+#[test]
+fn a_second_line_for_the_same_ids_is_not_passed_over() {
+    needs!("unshare", "nsenter");
+    let sandbox = alice_and_bob();
+    sandbox.run("subidctl apply --yes alice && echo alice:165536:65536 >>/etc/subuid").ok();
+    let before = sandbox.id_files();
+    let fix = "sudo subidctl release --range 165536-231071 alice";
+    sandbox.run("subidctl undo --yes").exits(6).says("a second line of /etc/subuid").says(fix);
+    assert_eq!(sandbox.id_files(), before);
+    sandbox.run("subidctl release --yes --range 165536-231071 alice").ok();
+    assert_eq!(sandbox.id_text(), [BACK, BACK]);
+}
+
+#[test]
+fn lines_that_were_taken_away_come_back() {
+    needs!("unshare", "nsenter", "usermod");
+    let sandbox = alice_and_bob();
+    sandbox.run("subidctl apply --yes alice && subidctl release --yes alice").ok();
+    let forget = "subidctl release --yes --forget 165536:65536";
+    sandbox.run(&format!("{forget} && subidctl undo --yes")).ok().says("puts back /etc/subuid line 2");
+    assert_eq!(sandbox.id_text(), [BACK, BACK]);
+    // The owner has the IDs again: they are not marked as released beside that.
+    sandbox.run(&format!("{forget} && subidctl apply --yes alice")).ok();
+    let forgotten = transactions(&sandbox).remove(4);
+    sandbox.run(&format!("subidctl undo --yes {forgotten}")).exits(6).says("165536-231071 of alice meets");
+    assert_eq!(sandbox.id_text(), [GIVEN, GIVEN]);
+
+    let twice = "bob:100000:65536\nalice:165536:65536\nalice:165536:65536\n";
+    let double = "for f in uid gid; do echo alice:165536:65536 >>/etc/sub$f; done";
+    sandbox.run(&format!("{double}; subidctl audit --fix --yes")).says("Committed");
+    assert_eq!(sandbox.id_text(), [GIVEN, GIVEN]);
+    sandbox.run("subidctl undo --yes").ok();
+    assert_eq!(sandbox.id_text(), [twice, twice]);
+    // Nor does a name get again, by its second line, what its first line does not hold any more.
+    sandbox.run("subidctl audit --fix --yes").says("Committed");
+    let fixed = transactions(&sandbox).pop().unwrap();
+    sandbox.run("subidctl release --yes alice && usermod -u 1077 alice").ok();
+    sandbox.run(&format!("subidctl undo --yes {fixed}")).exits(6).says("165536-231071 of alice meets");
+    sandbox.run("sed -i /alice/d /etc/subuid /etc/subgid").ok();
+    sandbox.run(&format!("subidctl undo --yes {fixed}")).exits(6).says("name and uid");
+}
+
+#[test]
 fn a_change_is_named_clearly_or_not_at_all() {
     needs!("unshare", "nsenter");
     let sandbox = alice_and_bob();

@@ -60,7 +60,7 @@ impl Tree {
             }
             std::fs::create_dir_all(at.parent().unwrap()).unwrap();
             // The pid of a process that was: of another namespace, it may be anybody's here.
-            let dead = path.contains("id.lock") && bytes.first().is_some_and(u8::is_ascii_digit);
+            let dead = path.strip_suffix(".lock").is_some() && bytes.first().is_some_and(u8::is_ascii_digit);
             std::fs::write(&at, if dead { b"4194304\0" } else { &bytes[..] }).unwrap();
             std::fs::set_permissions(at, std::fs::Permissions::from_mode(*mode)).unwrap();
         }
