@@ -261,8 +261,12 @@ fn power(name: &str) {
 
 /// Recovery cannot know which of its syncs the dead process had made already: here it had; what fails without
 /// them is in the other recoveries.
-const NEEDED_ELSEWHERE: [(&str, &str); 2] =
-    [("recover, recorded", "</etc>"), ("recover, recorded", "</var/lib/subidctl>")];
+/// And where a first change was taken back, its entry is a note that nothing else rests on.
+const NEEDED_ELSEWHERE: [(&str, &str); 3] = [
+    ("recover, recorded", "</etc>"),
+    ("recover, recorded", "</var/lib/subidctl>"),
+    ("recover, half taken by another", "</var/lib/subidctl/history>"),
+];
 
 macro_rules! power {
     ($($test:ident: $name:literal;)+) => {
