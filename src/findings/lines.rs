@@ -191,7 +191,7 @@ fn final_newline(survey: &Survey<'_>) -> Vec<Seen> {
                 line: Some(line),
                 message: "shadow up to 4.18 reads the file, from 4.19 on it refuses it".to_owned(),
                 evidence: survey.raw(kind, line),
-                fix: survey.command("audit --fix"),
+                fix: "sudo subidctl audit --fix".to_owned(),
                 ..Seen::default()
             }
         })

@@ -176,11 +176,7 @@ fn unknown(survey: &Survey<'_>, wanted: Why<'_>) -> Vec<Seen> {
                     let message = format!("{owner} is called {} now (uid {})", account.name, account.uid);
                     let rename = super::lines::rewritten(account.name.as_bytes(), claim.range)
                         .and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
-                    let anew = format!(
-                        "{}\n{}",
-                        survey.another(claim.owner),
-                        survey.command(&format!("apply {now}"))
-                    );
+                    let anew = format!("{}\nsudo subidctl apply {now}", survey.another(claim.owner));
                     (
                         message,
                         rename.map_or(anew.clone(), |rename| {

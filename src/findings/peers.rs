@@ -103,7 +103,7 @@ fn one_too_many(survey: &Survey<'_>) -> Vec<Seen> {
         };
         let wide = survey.claims[kind]
             .iter()
-            .filter(|claim| !claim.released && claim.range.count().get() == 65537 && claim.canonical);
+            .filter(|claim| !claim.released && claim.range.count().get() == 65537 && claim.is_canonical());
         wide.map(move |claim| {
             let last = claim.range.last();
             let account = survey.account(claim.owner).map(|account| account.name.as_bytes());

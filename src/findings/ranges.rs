@@ -163,7 +163,7 @@ fn duplicates(survey: &Survey<'_>) -> Vec<Seen> {
         claims.into_iter().filter_map(move |claim| {
             let before = *first.entry(survey.bytes(kind, claim.line)).or_insert(claim.line);
             let message = || format!("the same line as {} line {before}", path(kind));
-            let seen = || survey.of_claim(kind, claim, message(), survey.command("audit --fix"));
+            let seen = || survey.of_claim(kind, claim, message(), "sudo subidctl audit --fix".to_owned());
             (before != claim.line).then(seen)
         })
     };

@@ -97,7 +97,7 @@ impl<'a> Share<'a> {
 
     /// Whether every line is one that all programs read alike: else that is what is wrong first.
     fn plain(&self) -> bool {
-        Kind::BOTH.into_iter().all(|kind| self.claims[kind].iter().all(|claim| claim.canonical))
+        Kind::BOTH.into_iter().all(|kind| self.claims[kind].iter().all(Claim::is_canonical))
     }
 
     fn word(&self) -> String {
@@ -127,7 +127,7 @@ fn half(survey: &Survey<'_>) -> Vec<Seen> {
         let has = Kind::BOTH.into_iter().find(|kind| share.claims[kind.other()].is_empty())?;
         let claim = share.first(has)?;
         let message = format!("{} has {}s and no {}s", share.account.name, has.name(), has.other().name());
-        let fix = survey.command(&format!("apply {}", share.word()));
+        let fix = format!("sudo subidctl apply {}", share.word());
         Some(Seen {
             evidence: format!("{}; nothing in {}", survey.raw(has, claim.line), path(has.other())),
             ..survey.of_claim(has, claim, message, fix)
@@ -145,7 +145,7 @@ fn too_few(survey: &Survey<'_>) -> Vec<Seen> {
             let Some(claim) = share.first(kind).filter(|_| ids < usual.get()) else { continue };
             let (has, usual, name) = (thousands(ids), thousands(usual.get()), kind.name());
             let message = format!("{} has {has} {name}s, and {usual} are usual here", share.account.name);
-            let fix = survey.command(&format!("apply {}", share.word()));
+            let fix = format!("sudo subidctl apply {}", share.word());
             seen.push(survey.of_claim(kind, claim, message, fix));
         }
     }
@@ -161,7 +161,7 @@ fn counts(survey: &Survey<'_>) -> Vec<Seen> {
         }
         let (uids, gids) = (thousands(ids.uid), thousands(ids.gid));
         let message = format!("{} has {uids} uids and {gids} gids", share.account.name);
-        let fix = survey.command(&format!("apply --count {} {}", ids[fewer.other()], share.word()));
+        let fix = format!("sudo subidctl apply --count {} {}", ids[fewer.other()], share.word());
         Some(survey.of_claim(fewer, share.first(fewer)?, message, fix))
     };
     shares(survey).values().filter_map(of_share).collect()
@@ -178,10 +178,8 @@ fn by_rule(survey: &Survey<'_>, no_rule: bool) -> Vec<Seen> {
         let claim = share.claims[deviation.kind].iter().find(|claim| claim.line == deviation.line)?;
         let name = &deviation.account.name;
         let (message, fix) = if no_rule {
-            let fix = format!(
-                "add a rule for {name} to the policy, or: {}",
-                survey.command(&format!("release {}", share.word()))
-            );
+            let fix =
+                format!("add a rule for {name} to the policy, or: sudo subidctl release {}", share.word());
             (format!("{name} has a range, and {}", deviation.what), fix)
         } else {
             (format!("{name} {}", deviation.what), survey.another(claim.owner))

@@ -119,7 +119,7 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
     match oddity {
         Oddity::Comment | Oddity::Blank => "nothing to do".to_owned(),
         Oddity::CommentedRange => format!("nothing to do; to free the IDs: {}", sed("s/:/ /")),
-        Oddity::Spelling => survey.command("audit --fix"),
+        Oddity::Spelling => "sudo subidctl audit --fix".to_owned(),
         Oddity::StopsReaders | Oddity::NisMarker => sed("s/^/# /"),
         Oddity::OddOwner => sed(COMMENT),
         _ => {

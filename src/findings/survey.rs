@@ -89,26 +89,15 @@ impl<'a> Survey<'a> {
         self.claims[kind].iter().filter(|claim| !claim.is_dormant())
     }
 
-    /// `sudo subidctl …`, for the tree that was looked at.
-    pub(super) fn command(&self, words: &str) -> String {
-        let host = &self.snapshot.host;
-        match shell_word(host.root.as_bytes()) {
-            Some(root) if !host.running && !host.root.is_empty() => {
-                format!("sudo subidctl -R {root} {words}")
-            }
-            _ => format!("sudo subidctl {words}"),
-        }
-    }
-
     /// The command that gives an owner another range, or takes the range back where no account has that
     /// name; words where the name cannot be pasted.
     pub(super) fn another(&self, owner: &[u8]) -> String {
         let account = self.account(owner);
         let name = account.map_or(owner, |account| account.name.as_bytes());
         match (shell_word(name), account) {
-            (Some(name), Some(_)) => self.command(&format!("apply --replace {name}")),
-            (Some(name), None) => self.command(&format!("release {name}")),
-            (None, Some(account)) => self.command(&format!("apply --replace +{}", account.uid)),
+            (Some(name), Some(_)) => format!("sudo subidctl apply --replace {name}"),
+            (Some(name), None) => format!("sudo subidctl release {name}"),
+            (None, Some(account)) => format!("sudo subidctl apply --replace +{}", account.uid),
             (None, None) => "remove the line: its owner is no name that can be typed".to_owned(),
         }
     }
@@ -150,7 +139,6 @@ impl<'a> Survey<'a> {
         }
         let there = format!("subidctl -R {} ", self.word(""));
         let line = |line: &str| match line.strip_prefix("subidctl ") {
-            _ if line.contains(&there) => line.to_owned(),
             Some(rest) => there.clone() + rest,
             None => line.replace("sudo subidctl ", &format!("sudo {there}")),
         };

@@ -14,9 +14,7 @@ pub struct Claim<'a> {
     pub owner: &'a [u8],
     /// The IDs, as far as they exist (below 2^32).
     pub range: Range,
-    /// Whether the line is `owner:decimal:decimal`, which all readers take alike.
-    pub canonical: bool,
-    /// What is odd about a line that is not canonical.
+    /// What is odd about the line; `None` where all readers take it alike.
     pub oddity: Option<Oddity>,
     /// Whether it is a released line, `!owner:start:count`, which nobody is granted.
     pub released: bool,
@@ -37,18 +35,16 @@ pub(super) fn of_line<'a>(line: &Line<'a>) -> impl Iterator<Item = Claim<'a>> + 
     let number = line.number;
     seen.into_iter().flatten().map(move |(owner, range)| {
         let bare = owner.strip_prefix(b"!");
-        Claim {
-            line: number,
-            owner: bare.unwrap_or(owner),
-            range,
-            canonical: oddity.is_none(),
-            oddity,
-            released: bare.is_some(),
-        }
+        Claim { line: number, owner: bare.unwrap_or(owner), range, oddity, released: bare.is_some() }
     })
 }
 
 impl<'a> Claim<'a> {
+    /// Whether the line is `owner:decimal:decimal`, which all readers take alike.
+    pub const fn is_canonical(&self) -> bool {
+        self.oddity.is_none()
+    }
+
     /// The owner whose line was commented out: shadow takes `#bob:100000:65536` for a range of an owner
     /// `#bob`, so that the IDs stay taken, and nobody is granted them.
     pub fn commented(&self) -> Option<&'a [u8]> {
@@ -93,14 +89,8 @@ pub(super) fn of_joined(document: &Document) -> Vec<Claim<'_>> {
         let mut ranges: Vec<Range> =
             READERS.into_iter().filter_map(|dialect| Some(granted(dialect, &text)?.1)).collect();
         ranges.dedup();
-        let claim = |range| Claim {
-            line: line.number,
-            owner,
-            range,
-            canonical: false,
-            oddity: Some(Oddity::Nul),
-            released: false,
-        };
+        let claim =
+            |range| Claim { line: line.number, owner, range, oddity: Some(Oddity::Nul), released: false };
         claims.extend(ranges.into_iter().map(claim));
     }
     claims

@@ -107,7 +107,7 @@ fn not_released(kind: Kind, claim: &Claim<'_>, range: Range) -> Error {
         (false, _) => error
             .why(format!("{owner} has {} ({line}): it is not released", claim.range))
             .fix(format!("release it first: sudo subidctl release --range {} {name}", claim.range)),
-        (true, true) if claim.canonical => error
+        (true, true) if claim.is_canonical() => error
             .why(format!("{owner} released it ({line}), nobody else"))
             .fix(format!("sudo subidctl release --forget {range} {name}")),
         (true, true) => error

@@ -155,7 +155,7 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
     let (mut seen, mut found) = (vec![false; given.len()], vec![false; kept.len()]);
     for claim in planned.after.claims() {
         let is_kept = kept.binary_search(&(claim.owner, claim.range)).ok();
-        let is_kept = is_kept.filter(|_| !claim.released && claim.canonical);
+        let is_kept = is_kept.filter(|_| !claim.released && claim.is_canonical());
         if let Some(found) = is_kept.and_then(|index| found.get_mut(index)) {
             *found = true;
         }
@@ -165,7 +165,8 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
             if a.range.last() < claim.range.first() {
                 break;
             }
-            let own = claim.owner == a.owner && claim.range == a.range && !claim.released && claim.canonical;
+            let own =
+                claim.owner == a.owner && claim.range == a.range && !claim.released && claim.is_canonical();
             if !own || std::mem::replace(seen, true) {
                 return Err(refuse(a, &format!("it overlaps {} of {}", claim.range, escape(claim.owner))));
             }

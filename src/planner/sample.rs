@@ -17,7 +17,7 @@ impl<'a> Holders<'a> {
     pub fn new(files: PerKind<&'a Document>) -> Self {
         Self(PerKind::from_fn(|kind| {
             let mut all: Lines<'a> = HashMap::new();
-            for claim in files[kind].claims().filter(|claim| claim.canonical && !claim.released) {
+            for claim in files[kind].claims().filter(|claim| claim.is_canonical() && !claim.released) {
                 all.entry(claim.owner).or_default().push((claim.line, claim.range));
             }
             all

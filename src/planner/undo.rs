@@ -180,7 +180,7 @@ fn sole(raw: &[u8]) -> Option<Plain> {
     let line = Document::new(raw.to_vec());
     let mut claims = line.claims();
     match (claims.next(), claims.next()) {
-        (Some(claim), None) if claim.canonical => {
+        (Some(claim), None) if claim.is_canonical() => {
             Some(Plain { owner: claim.owner.to_vec(), range: claim.range, released: claim.released })
         }
         _ => None,

@@ -37,7 +37,7 @@ pub fn owners(snapshot: &Snapshot) -> impl Iterator<Item = Owned<'_>> {
             range: claim.range,
             line: claim.line,
             released: claim.released,
-            canonical: claim.canonical,
+            canonical: claim.is_canonical(),
         })
     })
 }

@@ -80,7 +80,7 @@ impl Policy {
 /// Owner and range of a line that all readers take alike and nobody released.
 fn document_claim(raw: &[u8]) -> Option<(Vec<u8>, Range)> {
     let line = Document::new(raw.to_vec());
-    let claim = line.claims().find(|c| c.canonical && !c.released)?;
+    let claim = line.claims().find(|c| c.is_canonical() && !c.released)?;
     Some((claim.owner.to_vec(), claim.range))
 }
 
