@@ -25,6 +25,7 @@ mod race;
 mod readme;
 mod refusals;
 mod release;
+mod repairs;
 mod sandbox;
 mod scale;
 mod template;
