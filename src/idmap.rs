@@ -1,6 +1,10 @@
 //! Extents of `uid_map` and `gid_map`: what podman asks for, and how long the kernel lets a map be.
 
-use crate::range::{Count, LAST_USABLE, Range, RangeSet, SubId};
+mod userns;
+
+pub use userns::{Userns, first_process, not_granted, triples};
+
+use crate::range::{LAST_USABLE, Range, RangeSet};
 
 /// The kernel takes at most this many extents (`user_namespaces(7)`, since Linux 4.15).
 pub const MAX_EXTENTS: usize = 340;
@@ -57,10 +61,7 @@ pub fn outside(map: &[Extent], id: u32) -> Option<u32> {
 
 /// The ID inside of the first ID of a range of the parent namespace; `None` unless one extent holds all of it.
 pub fn inside(map: &[Extent], outside: Range) -> Option<u32> {
-    let extent = map.iter().find(|e| {
-        let all = Count::new(e.count).and_then(|count| Range::new(SubId::new(e.outside), count));
-        all.is_some_and(|all| all.covers(outside))
-    })?;
+    let extent = map.iter().find(|e| e.beyond().is_some_and(|all| all.covers(outside)))?;
     extent.inside.checked_add(outside.first().checked_sub(extent.outside)?)
 }
 

@@ -14,11 +14,13 @@ pub struct Proof {
     pub user: String,
     /// Its uid.
     pub uid: u32,
+    /// Which form of map was asked for: `auto`, `keep-id`, `identity`, `explicit`.
+    pub userns: &'static str,
     /// The maps for the verdict, read from the host's side (`/proc/PID/uid_map`).
     pub maps: PerKind<Vec<Extent>>,
     /// The maps as the container read them inside.
     pub inside: PerKind<Vec<Extent>>,
-    /// The maps that podman would ask for.
+    /// The maps that were asked for: `auto` and `keep-id` as podman does.
     pub expected: PerKind<Vec<Extent>>,
     /// The same process from both sides.
     pub identity: Option<Identity>,
@@ -58,7 +60,7 @@ pub struct Identity {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Probe {
-    /// Stable name: `file-first`, `file-last`, `file-beyond`, …
+    /// Stable name: `identity`, `file-0`, `uid-beyond`, `port-80`, …
     pub id: String,
     /// How it went.
     pub status: ProbeStatus,
@@ -74,6 +76,8 @@ pub enum ProbeStatus {
     Ok,
     /// Not as it should be.
     Failed,
+    /// Works, but something that people rely on does not; the message says what, and what mends it.
+    Note,
     /// Makes no sense here; the message says why.
     NotApplicable,
 }

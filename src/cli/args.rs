@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::idmap::{Extent, Userns, triples};
+use crate::range::PerKind;
+
 /// Gives users their subordinate IDs (/etc/subuid, /etc/subgid) and proves that rootless containers work.
 #[derive(Debug, Parser)]
 #[command(
@@ -281,6 +284,14 @@ pub(super) struct Verify {
     /// Of many users of a plan start the containers of N
     #[arg(long, value_name = "N", default_value_t = SAMPLE, value_parser = parse_sample, requires = "plan")]
     pub(super) sample: usize,
+    /// Which IDs the container has: auto, the map that podman makes; keep-id, as podman run --userns=keep-id;
+    /// identity, the same numbers inside as outside; or triples INSIDE:HOST:COUNT with commas between them, in
+    /// IDs of the host as newuidmap takes them (0:1001:1,1:165536:65536), for uids and gids
+    #[arg(long, value_name = "MODE|TRIPLES", default_value = "auto", value_parser = parse_userns)]
+    pub(super) userns: Userns,
+    /// Other triples for gids than those in --userns
+    #[arg(long, value_name = "TRIPLES", value_parser = parse_triples)]
+    pub(super) gidmap: Option<Map>,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,
@@ -353,6 +364,25 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 fn parse_timeout(text: &str) -> Result<Duration, String> {
     let time = parse_seconds(text).ok().filter(|time| !time.is_zero());
     time.ok_or_else(|| "a number of seconds above 0, at most 86400".to_owned())
+}
+
+/// A map; clap takes a plain `Vec` for a flag that is given several times.
+type Map = Vec<Extent>;
+
+fn parse_userns(text: &str) -> Result<Userns, String> {
+    match text {
+        "auto" => Ok(Userns::Auto),
+        "keep-id" => Ok(Userns::KeepId),
+        "identity" => Ok(Userns::Identity),
+        _ => match parse_triples(text) {
+            Ok(map) => Ok(Userns::Explicit(PerKind { uid: map.clone(), gid: map })),
+            Err(words) => Err(format!("auto, keep-id, identity, or {words}")),
+        },
+    }
+}
+
+fn parse_triples(text: &str) -> Result<Map, String> {
+    triples(text).ok_or_else(|| "triples INSIDE:HOST:COUNT with commas between them, no ID twice".to_owned())
 }
 
 fn parse_sample(text: &str) -> Result<usize, String> {

@@ -11,6 +11,7 @@ use super::progress::Progress;
 use crate::container::{self, Spec, Stage, World};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Helpers, read_following};
+use crate::idmap::Userns;
 use crate::planner::{Holders, Owner, Plan, sample};
 use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range};
@@ -27,6 +28,7 @@ pub(super) type Person = (Account, PerKind<Vec<Range>>);
 pub(super) struct People {
     chosen: Vec<Person>,
     all: usize,
+    userns: Userns,
 }
 
 impl People {
@@ -51,7 +53,12 @@ impl People {
         let (count, chosen) = (all.len(), sample(&several, most));
         let mut index = 0..;
         all.retain(|_| index.next().is_some_and(|index: usize| chosen.binary_search(&index).is_ok()));
-        Self { chosen: all, all: count }
+        Self { chosen: all, all: count, userns: Userns::default() }
+    }
+
+    /// The same with another map in their containers.
+    pub(super) fn with(self, userns: Userns) -> Self {
+        Self { userns, ..self }
     }
 
     /// Runs their containers on the planned files, in one world.
@@ -92,7 +99,7 @@ impl People {
         machine: &Machine,
         progress: &mut Progress,
     ) -> Result<Vec<Proof>> {
-        self.each(progress, |person| world.prove(&spec(person, Helpers::default()), machine))
+        self.each(progress, |person| world.prove(&self.spec(person, Helpers::default()), machine))
     }
 
     /// Runs the same containers as the real users.
@@ -102,8 +109,12 @@ impl People {
     pub(super) fn on_host(&self, context: &Context, progress: &mut Progress) -> Result<Vec<Proof>> {
         self.each(progress, |person| {
             let (machine, helpers) = host::machine(&context.root, Some(&person.0))?;
-            container::run(&spec(person, helpers), &machine)
+            container::run(&self.spec(person, helpers), &machine)
         })
+    }
+
+    fn spec(&self, person: &Person, helpers: Helpers) -> Spec {
+        Spec { userns: self.userns.clone(), ..spec(person, helpers) }
     }
 
     fn each(&self, progress: &mut Progress, prove: impl Fn(&Person) -> Result<Proof>) -> Result<Vec<Proof>> {
@@ -148,6 +159,7 @@ pub(super) fn spec((account, ranges): &Person, helpers: Helpers) -> Spec {
         home: account.home.clone(),
         shell: account.shell.clone(),
         ranges: ranges.clone(),
+        userns: Userns::default(),
         command: None,
         timeout: CHECKS,
         command_timeout: None,

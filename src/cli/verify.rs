@@ -14,6 +14,7 @@ use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
 use crate::idfile::Document;
+use crate::idmap::Userns;
 use crate::planner::{Holders, Owner};
 use crate::proof::Proof;
 use crate::range::{PerKind, Range};
@@ -37,12 +38,13 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .fix("leave --root out"));
     }
     if let Some(plan) = &args.plan {
-        return of_plan(global, plan, args.sample, output);
+        return of_plan(global, plan, args, output);
     }
+    let userns = userns(args)?;
     let mut context = Context::load(global).map_err(fail)?;
     let account = account(&mut context, args).map_err(fail)?;
     super::state::note_state(&context.snapshot, output);
-    let proof = prove(&context, &account, args, output.json && with_command).map_err(fail)?;
+    let proof = prove(&context, &account, args, userns, output.json && with_command).map_err(fail)?;
     if !with_command {
         output.text(&text(&proof))?;
     } else if !proof.ok && proof.command_exit.is_none() {
@@ -55,12 +57,13 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 }
 
 /// Tries a saved plan, which is checked as `apply --plan` does before any container is made.
-fn of_plan(global: &Global, path: &Path, most: usize, output: Output) -> Result<u8> {
+fn of_plan(global: &Global, path: &Path, args: &Args, output: Output) -> Result<u8> {
+    let userns = userns(args)?;
     need_root()?;
     let mut context = Context::load(global)?;
     context.refuse_directory()?;
     let plan = super::saved::load(&mut context, path)?;
-    let people = People::of(&context, &plan, most);
+    let people = People::of(&context, &plan, args.sample).with(userns);
     let proofs = people.in_world(&context, &plan, &mut Progress::new(output))?;
     people.show(&proofs, output)?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
@@ -78,6 +81,19 @@ fn exit(proof: &Proof, with_command: bool) -> u8 {
         None if with_command => Code::VerifyFailed.exit(),
         None if proof.ok => 0,
         None => Code::ProofFailed.exit(),
+    }
+}
+
+/// Which map it gets.
+fn userns(args: &Args) -> Result<Userns> {
+    match (&args.userns, &args.gidmap) {
+        (Userns::Explicit(maps), Some(gid)) => {
+            Ok(Userns::Explicit(PerKind { uid: maps.uid.clone(), gid: gid.clone() }))
+        }
+        (userns, None) => Ok(userns.clone()),
+        (userns, Some(_)) => Err(Error::new(Code::Usage, "--gidmap needs triples in --userns too")
+            .why(format!("--userns {} says already which gids there are", userns.name()))
+            .fix("subidctl verify --userns INSIDE:HOST:COUNT,… --gidmap INSIDE:HOST:COUNT,… USER")),
     }
 }
 
@@ -102,11 +118,18 @@ fn account(context: &mut Context, args: &Args) -> Result<Account> {
 }
 
 /// Runs the container on the host.
-fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bool) -> Result<Proof> {
+fn prove(
+    context: &Context,
+    account: &Account,
+    args: &Args,
+    userns: Userns,
+    stdout_to_stderr: bool,
+) -> Result<Proof> {
     let (machine, helpers) = host::machine(&context.root, Some(account))?;
     let command = (!args.command.is_empty()).then(|| args.command.clone());
     let person = (account.clone(), ranges(context, account)?);
     let spec = Spec {
+        userns,
         command,
         command_timeout: args.timeout,
         timeout: args.timeout.unwrap_or(CHECKS),

@@ -6,21 +6,30 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, chdir, getpid, getuid, pivot_root, setgroups, setresgid, setresuid};
 
+use super::attempts::Outside;
 use super::launch::PROTOCOL_FD;
 use super::protocol::{Channel, Event, Incoming, Reply, Request};
 use super::worker::{Failed, bounded};
-use super::{command, probes};
+use super::{attempts, command, probes};
+use crate::idmap;
 use crate::proof::Step;
 use crate::range::{Kind, PerKind};
 use crate::sys;
 
 /// Runs as pid 1; the exit code is CMD's, or 0 after the probes alone, or 125.
-pub(super) fn main(channel: &Channel, request: &Request, words: &[OsString], mapped: PipeReader) -> i32 {
-    match run(channel, request, words, mapped) {
+pub(super) fn main(
+    channel: &Channel,
+    request: &Request,
+    words: &[OsString],
+    mapped: PipeReader,
+    outside: &Outside,
+) -> i32 {
+    match run(channel, request, words, mapped, outside) {
         Ok(code) => code,
         Err((step, words)) => {
             let _ = channel.send(&Event::Failed { step, words: bounded(words.into_bytes()) }, &[]);
@@ -34,6 +43,7 @@ fn run(
     request: &Request,
     words: &[OsString],
     mut mapped: PipeReader,
+    outside: &Outside,
 ) -> Result<i32, Failed> {
     // Where the worker dies before this call the pipe ends without a byte; where later, this ends us.
     set_pdeathsig(Signal::SIGKILL).map_err(at(Step::Enter, "prctl"))?;
@@ -41,10 +51,13 @@ fn run(
         return Ok(125);
     }
     drop(mapped);
+    become_first(request)?;
+    attempts::run(channel, outside).map_err(at(Step::Enter, "fork"))?;
     // The helpers and all else of the worker's: CMD, which has the same rights as this process, could take
     // them from it.
     sys::close_from(PROTOCOL_FD.unsigned_abs() + 1);
-    become_root()?;
+    // A host without network namespaces has containers still: what follows has a check of its own.
+    let network = unshare(CloneFlags::CLONE_NEWNET);
     let host = if words.is_empty() { None } else { Some(command::host_view()?) };
     own_root()?;
     look(channel)?;
@@ -53,7 +66,7 @@ fn run(
     else {
         return Ok(0);
     };
-    probes::run(channel, &request.maps, &files, Path::new("/")).map_err(at(Step::Probe, "files"))?;
+    probes::run(channel, request, &files, network, Path::new("/")).map_err(at(Step::Probe, "files"))?;
     drop(files);
     channel.send(&Event::Ready, &[]).map_err(at(Step::Probe, "protocol"))?;
     let reply = channel.receive::<Reply>().map_err(at(Step::Probe, "protocol"))?;
@@ -63,12 +76,17 @@ fn run(
     }
 }
 
-/// ID 0 in every place, and no groups: those of the user are not mapped.
-fn become_root() -> Result<(), Failed> {
-    let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
+/// The map's first IDs in every place, and no groups, where that is allowed: those of the user are not mapped.
+fn become_first(request: &Request) -> Result<(), Failed> {
+    let first = PerKind::from_fn(|kind| idmap::first_process(&request.maps[kind], request.own[kind]));
+    let (uid, gid) = (Uid::from_raw(first.uid), Gid::from_raw(first.gid));
     setresgid(gid, gid, gid).map_err(at(Step::Enter, "setresgid"))?;
-    setgroups(&[]).map_err(at(Step::Enter, "setgroups"))?;
+    if request.sets_groups() {
+        setgroups(&[]).map_err(at(Step::Enter, "setgroups"))?;
+    }
     setresuid(uid, uid, uid).map_err(at(Step::Enter, "setresuid"))?;
+    // Where that was a change, /proc/self has become real root's, and a map in it cannot be written.
+    set_dumpable(true).map_err(at(Step::Enter, "prctl"))?;
     // A change of credentials may have taken the death signal away.
     set_pdeathsig(Signal::SIGKILL).map_err(at(Step::Enter, "prctl"))
 }
@@ -103,7 +121,8 @@ pub(super) fn enter(root: &str) -> Result<(), Failed> {
 fn look(channel: &Channel) -> Result<(), Failed> {
     let read = |kind: Kind| std::fs::read_to_string(format!("/proc/self/{}_map", kind.name()));
     let maps = PerKind::try_from_fn(read).map_err(|e| (Step::Mount, format!("/proc: {e}")))?;
-    let inside = Event::Inside { pid: getpid().as_raw(), uid: getuid().as_raw(), maps };
+    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse().ok());
+    let inside = Event::Inside { pid: getpid().as_raw(), uid: getuid().as_raw(), maps, login };
     channel.send(&inside, &[]).map_err(at(Step::Mount, "protocol"))
 }
 

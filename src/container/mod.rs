@@ -6,6 +6,8 @@
 //! The *container* is pid 1 of its own namespaces; when it ends the kernel ends all that runs in it.
 //! Each dies with its parent: killing any of them ends what lies below.
 
+mod attempts;
+mod checks;
 mod command;
 mod drop;
 mod inside;
@@ -22,6 +24,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::host::Helpers;
+use crate::idmap::Userns;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 
 pub use runner::run;
@@ -46,6 +49,8 @@ pub struct Spec {
     pub shell: Vec<u8>,
     /// The user's ranges in the order of the files.
     pub ranges: PerKind<Vec<Range>>,
+    /// Which map is made of them.
+    pub userns: Userns,
     /// CMD with its arguments, run after the probes on a read-only view of the host's files.
     pub command: Option<Vec<OsString>>,
     /// How long everything but CMD may take.

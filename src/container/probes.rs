@@ -1,80 +1,24 @@
-//! What is tried inside, one function each.
+//! What the container tries by itself, one function each.
 
 use std::ffi::CString;
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::unistd::{Gid, Uid, fchown};
-use serde::{Deserialize, Serialize};
+use nix::unistd::{Gid, Uid, fchown, getgroups, setgroups};
 
-use super::protocol::{Channel, Event};
-use crate::idmap::Extent;
+use super::checks::Check;
+use super::protocol::{Channel, Event, Request};
 use crate::proof::ProbeStatus;
 use crate::range::{Kind, PerKind};
+use crate::sys;
 
-/// The list of checks, in the order in which they run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Check {
-    /// A file of ID 0 belongs to the user on the host.
-    FileOwn,
-    /// A file of the first subordinate ID.
-    FileFirst,
-    /// A file of the last mapped ID.
-    FileLast,
-    /// A uid beyond the map is refused.
-    UidBeyond,
-    /// A gid beyond the map is refused.
-    GidBeyond,
-}
-
-impl Check {
-    /// All, in order.
-    pub(super) const ALL: [Self; 5] =
-        [Self::FileOwn, Self::FileFirst, Self::FileLast, Self::UidBeyond, Self::GidBeyond];
-
-    /// Those about a file whose owner the host sees, in the order of [`files`].
-    const FILES: [Self; 3] = [Self::FileOwn, Self::FileFirst, Self::FileLast];
-
-    /// Whether it is about such a file.
-    pub(super) fn is_file(self) -> bool {
-        Self::FILES.contains(&self)
-    }
-
-    /// The file of this check.
-    pub(super) fn file(self, files: &[OwnedFd]) -> Option<&OwnedFd> {
-        files.get(Self::FILES.iter().position(|check| *check == self)?)
-    }
-
-    /// Its name in reports.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::FileOwn => "file-own",
-            Self::FileFirst => "file-first",
-            Self::FileLast => "file-last",
-            Self::UidBeyond => "uid-beyond",
-            Self::GidBeyond => "gid-beyond",
-        }
-    }
-
-    /// The IDs inside that this check is about; `None` where the maps have no such ID.
-    pub(super) fn ids(self, maps: &PerKind<Vec<Extent>>) -> PerKind<Option<u32>> {
-        PerKind::from_fn(|kind| {
-            let map = &maps[kind];
-            let beyond =
-                map.last().and_then(|e| u32::try_from(u64::from(e.inside).checked_add(e.count)?).ok());
-            match self {
-                Self::FileOwn => Some(0),
-                Self::FileFirst => map.get(1).map(|e| e.inside),
-                Self::FileLast => beyond.and_then(|id| id.checked_sub(1)),
-                // The highest number is -1, "leave as it is", and no ID.
-                Self::UidBeyond | Self::GidBeyond => beyond.filter(|id| *id != u32::MAX),
-            }
-        })
-    }
-}
+/// How a check went, and what was seen.
+pub(super) type Outcome = (ProbeStatus, String);
 
 /// The files that the container is to give away: in memory, and the user's. The root side makes them and keeps
 /// them, so that it looks at no file that the user made, nor takes a descriptor from the user's processes.
@@ -93,41 +37,47 @@ pub(super) fn files(owner: Option<PerKind<u32>>) -> nix::Result<Vec<OwnedFd>> {
     Check::FILES.into_iter().map(make).collect()
 }
 
-/// Runs every check: on the root side's files, and on others in `folder`.
+/// Runs its checks: on the root side's files, on others in `folder`, and in the network namespace that could
+/// or could not be made.
 ///
 /// # Errors
 /// What making a file or telling the root side gives; a check that fails is no error.
 pub(super) fn run(
     channel: &Channel,
-    maps: &PerKind<Vec<Extent>>,
+    request: &Request,
     files: &[OwnedFd],
+    network: nix::Result<()>,
     folder: &Path,
 ) -> nix::Result<()> {
     for check in Check::ALL {
-        let ids = check.ids(maps);
+        let ids = check.ids(&request.maps, request.own);
         match check {
-            Check::FileOwn | Check::FileFirst | Check::FileLast => own(channel, check, ids, files)?,
-            Check::UidBeyond => beyond(channel, check, Kind::Uid, ids.uid, folder)?,
-            Check::GidBeyond => beyond(channel, check, Kind::Gid, ids.gid, folder)?,
+            Check::UidBeyond => say(channel, check, beyond(check, Kind::Uid, ids.uid, folder)?)?,
+            Check::GidBeyond => say(channel, check, beyond(check, Kind::Gid, ids.gid, folder)?)?,
+            Check::Setgroups => say(channel, check, set_groups(request))?,
+            Check::Port => say(channel, check, port_80(network))?,
+            _ => {
+                let Some(file) = check.file(files) else { continue };
+                give(channel, check, ids, file)?;
+            }
         }
     }
     Ok(())
 }
 
 /// Gives the check's file to the IDs, for the host to see whose it is.
-fn own(channel: &Channel, check: Check, ids: PerKind<Option<u32>>, files: &[OwnedFd]) -> nix::Result<()> {
-    let file = check.file(files).ok_or(Errno::EBADF)?;
+fn give(channel: &Channel, check: Check, ids: PerKind<Option<u32>>, file: &OwnedFd) -> nix::Result<()> {
     match fchown(file, ids.uid.map(Uid::from_raw), ids.gid.map(Gid::from_raw)) {
         Ok(()) => channel.send(&Event::File(check), &[]),
-        Err(errno) => say(channel, check, ProbeStatus::Failed, format!("chown: {}", errno.desc())),
+        Err(errno) => say(channel, check, (ProbeStatus::Failed, format!("chown: {}", errno.desc()))),
     }
 }
 
 /// Tries to give a file to an ID that is not mapped.
-fn beyond(channel: &Channel, check: Check, kind: Kind, id: Option<u32>, folder: &Path) -> nix::Result<()> {
+fn beyond(check: Check, kind: Kind, id: Option<u32>, folder: &Path) -> nix::Result<Outcome> {
+    let name = kind.name();
     let Some(id) = id else {
-        let words = format!("every {} is mapped", kind.name());
-        return say(channel, check, ProbeStatus::NotApplicable, words);
+        return Ok((ProbeStatus::NotApplicable, format!("every {name} is mapped")));
     };
     let file = File::create_new(folder.join(check.name()))
         .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
@@ -135,57 +85,61 @@ fn beyond(channel: &Channel, check: Check, kind: Kind, id: Option<u32>, folder: 
         Kind::Uid => fchown(file, Some(Uid::from_raw(id)), None),
         Kind::Gid => fchown(file, None, Some(Gid::from_raw(id))),
     };
-    let name = kind.name();
-    match result {
-        Err(Errno::EINVAL) => {
-            say(channel, check, ProbeStatus::Ok, format!("{name} {id} inside is not mapped, and refused"))
+    Ok(match result {
+        Err(Errno::EINVAL) => (ProbeStatus::Ok, format!("{name} {id} inside is not mapped, and refused")),
+        Ok(()) => (ProbeStatus::Failed, format!("{name} {id} inside is not mapped, and was taken")),
+        Err(errno) => (ProbeStatus::Failed, format!("chown to {name} {id}: {}", errno.desc())),
+    })
+}
+
+/// Sets a group that is mapped, and takes it back.
+fn set_groups(request: &Request) -> Outcome {
+    let Some(extent) = request.maps.gid.last() else {
+        return (ProbeStatus::Failed, "no gid is mapped".to_owned());
+    };
+    let group = Gid::from_raw(extent.inside);
+    let set = setgroups(&[group]).and_then(|()| getgroups()).map(|groups| groups == [group]);
+    let restored = !request.sets_groups() || setgroups(&[]).is_ok();
+    match (request.sets_groups(), set) {
+        (true, Ok(true)) if restored => {
+            (ProbeStatus::Ok, "works: programs inside can change their groups".to_owned())
         }
-        Ok(()) => say(
-            channel,
-            check,
-            ProbeStatus::Failed,
-            format!("{name} {id} inside is not mapped, and was taken"),
-        ),
-        Err(errno) => {
-            say(channel, check, ProbeStatus::Failed, format!("chown to {name} {id}: {}", errno.desc()))
+        (true, Err(errno)) => (ProbeStatus::Failed, format!("setgroups: {}", errno.desc())),
+        (true, _) => (ProbeStatus::Failed, "the groups are not those that were set".to_owned()),
+        (false, Err(Errno::EPERM)) => {
+            (ProbeStatus::Ok, "denied, as it must be where only the user's own gid is mapped".to_owned())
+        }
+        (false, Err(errno)) => (ProbeStatus::Failed, format!("setgroups: {}", errno.desc())),
+        (false, Ok(_)) => {
+            (ProbeStatus::Failed, "works, although only the user's own gid is mapped".to_owned())
         }
     }
 }
 
-fn say(channel: &Channel, check: Check, status: ProbeStatus, words: String) -> nix::Result<()> {
+/// Listens on port 80 and calls itself.
+fn port_80(network: nix::Result<()>) -> Outcome {
+    if let Err(errno) = network {
+        // namespaces(7): no disk is full.
+        let limit = "the limit user.max_net_namespaces";
+        let why = if errno == Errno::ENOSPC { limit } else { errno.desc() };
+        return (ProbeStatus::NotApplicable, format!("no network namespace can be made: {why}"));
+    }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+    let call = || {
+        sys::loopback_up()?;
+        let _listener = TcpListener::bind(address)?;
+        TcpStream::connect_timeout(&address, Duration::from_secs(1))
+    };
+    match call() {
+        Ok(_) => (ProbeStatus::Ok, "a server inside can bind it, in a network of its own".to_owned()),
+        Err(error) => (ProbeStatus::Failed, format!("127.0.0.1:80 inside: {error}")),
+    }
+}
+
+/// Tells the root side how a check went.
+///
+/// # Errors
+/// What the channel gives.
+pub(super) fn say(channel: &Channel, check: Check, (status, words): Outcome) -> nix::Result<()> {
     channel.send(&Event::Checked { check, status, words: words.into_bytes() }, &[])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::idmap::{outside, podman};
-    use crate::range::{Count, Range, SubId};
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn checks_are_about_the_ends_of_the_map(
-            ranges in prop::collection::vec((1000u32..3_000_000_000, 1u64..70_000), 1..6)
-        ) {
-            let range = |&(start, count): &(u32, u64)| Range::new(SubId::new(start), Count::new(count)?);
-            let mut ranges: Vec<Range> = ranges.iter().map(|r| range(r).unwrap()).collect();
-            let map = podman(999, &ranges).unwrap();
-            ranges.sort_by_key(|range| range.first());
-            let maps = PerKind { uid: map.clone(), gid: map.clone() };
-            let id = |check: Check| check.ids(&maps).uid.unwrap();
-            prop_assert_eq!(outside(&map, id(Check::FileOwn)), Some(999));
-            prop_assert_eq!(outside(&map, id(Check::FileFirst)), Some(ranges[0].first()));
-            prop_assert_eq!(outside(&map, id(Check::FileLast)), Some(ranges.last().unwrap().last()));
-            prop_assert_eq!(outside(&map, id(Check::UidBeyond)), None);
-        }
-    }
-
-    #[test]
-    fn a_full_map_has_no_beyond() {
-        let map = vec![Extent { inside: 0, outside: 0, count: u64::from(u32::MAX) }];
-        let maps = PerKind { uid: map.clone(), gid: map };
-        assert_eq!(Check::UidBeyond.ids(&maps).uid, None);
-        assert_eq!(Check::FileFirst.ids(&maps).gid, None);
-    }
 }

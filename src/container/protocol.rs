@@ -12,7 +12,7 @@ use nix::sys::socket::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::probes::Check;
+use super::checks::Check;
 use crate::idmap::Extent;
 use crate::proof::{ProbeStatus, Step};
 use crate::range::PerKind;
@@ -28,10 +28,20 @@ pub(super) const LONGEST_WORDS: usize = 1000;
 pub(super) struct Request {
     /// The maps to ask the helpers for.
     pub(super) maps: PerKind<Vec<Extent>>,
+    /// The user's own IDs outside.
+    pub(super) own: PerKind<u32>,
     /// For each helper, in milliseconds.
     pub(super) timeout: u64,
     /// Whether standard input is a terminal that CMD's session is to own.
     pub(super) terminal: bool,
+}
+
+impl Request {
+    /// Whether the container may set groups: newgidmap takes that right from those who map no group but their own
+    /// (`newgidmap(1)`, CVE-2018-7169).
+    pub(super) fn sets_groups(&self) -> bool {
+        !self.maps.gid.iter().all(|extent| extent.is_own(self.own.gid))
+    }
 }
 
 /// From the worker or the container to the root side.
@@ -54,6 +64,8 @@ pub(super) enum Event {
         uid: u32,
         /// `/proc/self/uid_map` and `gid_map`.
         maps: PerKind<String>,
+        /// `/proc/self/loginuid`; `None` where the kernel has none.
+        login: Option<u32>,
     },
     /// A file of the root side's was given away: its owner is for the host to see.
     File(Check),
@@ -197,9 +209,9 @@ mod tests {
     #[test]
     fn the_kernel_names_the_sender_and_hands_over_descriptors() {
         let (ours, theirs) = Channel::pair().unwrap();
-        theirs.send(&Event::File(Check::FileOwn), &[]).unwrap();
+        theirs.send(&Event::File(Check::FileRoot), &[]).unwrap();
         let incoming = ours.receive::<Event>().unwrap().unwrap();
-        assert!(matches!(incoming.message, Event::File(Check::FileOwn)));
+        assert!(matches!(incoming.message, Event::File(Check::FileRoot)));
         assert_eq!(incoming.pid, Some(nix::unistd::getpid().as_raw()));
         let file = std::fs::File::open("/dev/null").unwrap();
         ours.send(&Reply::Check, &[file.as_fd(); 3]).unwrap();

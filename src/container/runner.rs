@@ -17,7 +17,7 @@ use super::launch::{self, Launch};
 use super::probes;
 use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
 use super::terminal::Terminal;
-use super::verdict::{Seen, expected_maps, failed};
+use super::verdict::{Seen, expected_maps, failed, own};
 use super::world::World;
 use crate::error::{Code, Error, Result};
 use crate::idmap;
@@ -101,12 +101,12 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
 
     let timeout = u64::try_from(spec.timeout.as_millis()).unwrap_or(u64::MAX);
     let is_terminal = terminal.as_ref().is_some_and(Terminal::is_input);
-    let request = Request { maps: maps.clone(), timeout, terminal: is_terminal };
+    let request = Request { maps: maps.clone(), own: own(spec), timeout, terminal: is_terminal };
     // A worker that is gone already has said why, or the end of the stream says so below.
     let _ = ours.send(&request, &helpers);
     // This one the container reads, after the worker has read the other.
     let _ = ours.send(&Reply::Check, &files.iter().map(|file| file.as_fd()).collect::<Vec<_>>());
-    let mut seen = Seen::new(maps, worker.pid, world);
+    let mut seen = Seen::new(maps, own(spec), worker.pid, world);
     seen.files = files;
     watch(&ours, &mut seen, spec.timeout).map_err(system("talk to the container"))?;
 

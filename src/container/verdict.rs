@@ -1,16 +1,20 @@
 //! From what was heard and what the kernel shows to a proof.
 
+mod judge;
+
+use self::judge::{asked_too_much, judge_login};
+
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::{FileStat, Mode, fstat};
+use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 use super::Spec;
-use super::probes::Check;
+use super::checks::Check;
 use super::protocol::{Event, Incoming, LONGEST_WORDS};
 use super::world::World;
 use crate::findings::{self, Facts};
@@ -27,10 +31,12 @@ pub(super) struct Seen {
     /// The files that the container gives away.
     pub(super) files: Vec<OwnedFd>,
     worker: Pid,
+    /// The user's own IDs, as the place numbers them.
+    own: PerKind<u32>,
     expected: PerKind<Vec<Extent>>,
     host: PerKind<Vec<Extent>>,
     inside: PerKind<Vec<Extent>>,
-    claims: Option<(i32, u32)>,
+    claims: Option<Claims>,
     identity: Option<Identity>,
     probes: Vec<Probe>,
     failure: Option<(Step, Vec<u8>)>,
@@ -38,21 +44,29 @@ pub(super) struct Seen {
     world: Option<PerKind<Vec<Extent>>>,
 }
 
-/// The maps that podman would ask for.
+/// What the container says of its first process.
+#[derive(Debug, Clone, Copy)]
+struct Claims {
+    pid: i32,
+    uid: u32,
+    login: Option<u32>,
+}
+
+/// The maps to ask for.
 ///
 /// # Errors
 /// A sentence where the user has no range of a kind, or the IDs inside pass 2^32.
 pub(super) fn expected_maps(spec: &Spec) -> Result<PerKind<Vec<Extent>>, String> {
-    PerKind::try_from_fn(|kind| {
-        let ranges = &spec.ranges[kind];
-        let own = if kind == Kind::Uid { spec.uid.get() } else { spec.gid.get() };
-        if ranges.is_empty() {
-            return Err(format!("no {} range for {} in the files", kind.file(), spec.user));
-        }
-        idmap::podman(own, ranges).ok_or_else(|| {
-            format!("the {} ranges of {} hold more IDs than there are", kind.file(), spec.user)
-        })
-    })
+    if let Some(kind) = Kind::BOTH.into_iter().find(|kind| spec.ranges[*kind].is_empty()) {
+        return Err(format!("no {} range for {} in the files", kind.file(), spec.user));
+    }
+    let none = || format!("the ranges of {} hold more IDs than there are", spec.user);
+    spec.userns.maps(own(spec), &spec.ranges).ok_or_else(none)
+}
+
+/// The user's own IDs.
+pub(super) fn own(spec: &Spec) -> PerKind<u32> {
+    PerKind { uid: spec.uid.get(), gid: spec.gid.get() }
 }
 
 /// The proof of a container that was never begun.
@@ -64,14 +78,20 @@ pub(super) fn failed(
     words: &[u8],
 ) -> Proof {
     let expected = expected_maps(spec).unwrap_or_default();
-    let mut seen = Seen::new(expected, Pid::this(), world);
+    let mut seen = Seen::new(expected, own(spec), Pid::this(), world);
     seen.failure = Some((step, words.to_vec()));
     seen.proof(spec, machine, None)
 }
 
 impl Seen {
-    pub(super) fn new(expected: PerKind<Vec<Extent>>, worker: Pid, world: Option<&World>) -> Self {
+    pub(super) fn new(
+        expected: PerKind<Vec<Extent>>,
+        own: PerKind<u32>,
+        worker: Pid,
+        world: Option<&World>,
+    ) -> Self {
         Self {
+            own,
             world: world.map(|world| world.maps().clone()),
             step: Step::Drop,
             files: Vec::new(),
@@ -95,9 +115,9 @@ impl Seen {
                 self.failure = Some((step, words));
                 return true;
             }
-            Event::Inside { pid, uid, maps } => {
+            Event::Inside { pid, uid, maps, login } => {
                 self.step = Step::Probe;
-                self.claims = Some((pid, uid));
+                self.claims = Some(Claims { pid, uid, login });
                 self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());
             }
             Event::File(check) => {
@@ -106,27 +126,14 @@ impl Seen {
             }
             Event::Checked { check, mut status, mut words } => {
                 words.truncate(LONGEST_WORDS);
-                // Whose a file is the host sees for itself; of such a check the container can only say
-                // that it failed.
-                if check.is_file() {
+                // What the host sees for itself the container can only say to have failed.
+                if check.is_hosts() {
                     status = ProbeStatus::Failed;
                 }
                 self.probes.push(Probe { id: check.name().to_owned(), status, message: escape(&words) });
             }
             Event::Ready => {
-                let seen = look(incoming.pid, self.worker).and_then(|(pid, uid, host)| {
-                    let stray = "the host sees IDs that are not of this world";
-                    self.host = self.as_there(host).ok_or(stray)?;
-                    self.identity = self.claims.map(|(inside_pid, inside_uid)| Identity {
-                        inside_pid,
-                        inside_uid,
-                        host_pid: pid,
-                        host_uid: uid,
-                        world_uid: self.world.as_ref().and_then(|_| self.id_there(Kind::Uid, uid)),
-                    });
-                    Ok(())
-                });
-                if let Err(words) = seen {
+                if let Err(words) = self.meet(incoming.pid) {
                     self.fail_here(words);
                 }
                 return true;
@@ -151,9 +158,30 @@ impl Seen {
         self.failure.get_or_insert((Step::Timeout, words.into_bytes()));
     }
 
+    /// Compares the container's first process with what the host sees of it.
+    fn meet(&mut self, sender: Option<i32>) -> Result<(), &'static str> {
+        let claims = self.claims.ok_or("the container did not say who it is")?;
+        let Outside { pid, uid, login, maps } = look(sender, self.worker)?;
+        let login = judge_login(claims, login, &maps.uid);
+        self.host = self.as_there(maps).ok_or("the host sees IDs that are not of this world")?;
+        let identity = Identity {
+            inside_pid: claims.pid,
+            inside_uid: claims.uid,
+            host_pid: pid,
+            host_uid: uid,
+            world_uid: self.world.as_ref().and_then(|_| self.id_there(Kind::Uid, uid)),
+        };
+        self.probes.extend([self.judge_identity(&identity), login]);
+        self.identity = Some(identity);
+        Ok(())
+    }
+
     /// Whether all is as it should be.
     pub(super) fn agrees(&self) -> bool {
-        let all = Check::ALL.iter().all(|check| self.probes.iter().any(|p| p.id == check.name()));
+        // What is told of the host and the files afterwards fails nothing.
+        let told = |check: &&Check| matches!(check, Check::Ranges | Check::Publish);
+        let mut needed = Check::ALL.iter().filter(|check| !told(check));
+        let all = needed.all(|check| self.probes.iter().any(|p| p.id == check.name()));
         let none_failed = self.probes.iter().all(|p| p.status != ProbeStatus::Failed);
         self.failure.is_none()
             && all
@@ -183,32 +211,6 @@ impl Seen {
         .ok()
     }
 
-    /// The host's view of a file of ours that the container gave to mapped IDs.
-    fn judge_file(&self, check: Check, file: Option<&OwnedFd>) -> Probe {
-        let ids = check.ids(&self.expected);
-        let wanted = PerKind::from_fn(|kind| idmap::outside(&self.expected[kind], ids[kind]?));
-        let (status, message) = match (file.map(fstat), ids, wanted) {
-            (
-                Some(Ok(FileStat { st_uid: uid, st_gid: gid, .. })),
-                PerKind { uid: Some(u), gid: Some(g) },
-                PerKind { uid: Some(wanted_uid), gid: Some(wanted_gid) },
-            ) => {
-                let there = (self.id_there(Kind::Uid, uid), self.id_there(Kind::Gid, gid));
-                let right = there == (Some(wanted_uid), Some(wanted_gid));
-                let status = if right { ProbeStatus::Ok } else { ProbeStatus::Failed };
-                let wrong = if right { String::new() } else { format!(", not {wanted_uid}:{wanted_gid}") };
-                let whose = match there {
-                    (Some(uid), Some(gid)) if self.world.is_some() => format!("{uid}:{gid} in the world"),
-                    _ => format!("{uid}:{gid} on the host"),
-                };
-                (status, format!("a file of {u}:{g} inside belongs to {whose}{wrong}"))
-            }
-            (Some(Err(errno)), ..) => (ProbeStatus::Failed, format!("fstat: {}", errno.desc())),
-            _ => (ProbeStatus::Failed, "there is no such file".to_owned()),
-        };
-        Probe { id: check.name().to_owned(), status, message }
-    }
-
     /// What is not as expected, where no step failed.
     fn disagreement(&self) -> String {
         if let Some(probe) = self.probes.iter().find(|p| p.status == ProbeStatus::Failed) {
@@ -223,8 +225,9 @@ impl Seen {
     }
 
     /// The verdict, with the cause of what failed.
-    pub(super) fn proof(self, spec: &Spec, machine: &Machine, exit: Option<u8>) -> Proof {
+    pub(super) fn proof(mut self, spec: &Spec, machine: &Machine, exit: Option<u8>) -> Proof {
         let ok = self.agrees();
+        self.tell(spec, machine);
         let disagreement = (!ok).then(|| (Step::Probe, self.disagreement()));
         let words = self.failure.map(|(step, words)| (step, escape(&words))).or(disagreement);
         let facts = Facts {
@@ -239,12 +242,15 @@ impl Seen {
             place: if self.world.is_some() { Place::World } else { Place::Host },
             user: spec.user.to_string(),
             uid: spec.uid.get(),
+            userns: spec.userns.name(),
             maps: self.host,
             inside: self.inside,
             expected: self.expected,
             identity: self.identity,
             probes: self.probes,
-            failure: words.map(|(step, words)| findings::cause(step, words, &facts)),
+            failure: words.map(|(step, words)| {
+                asked_too_much(spec, step, &words).unwrap_or_else(|| findings::cause(step, words, &facts))
+            }),
             command_exit: exit.map(i32::from),
         }
     }
@@ -253,10 +259,19 @@ impl Seen {
 /// Longest file of /proc that is read: two pages, while a map fits one.
 const LONGEST_PROC: u64 = 64 << 10;
 
-/// Reads the container's maps from the host's side: pid and uid on the host, and both maps. The kernel named
+/// The container's first process as the host sees it.
+struct Outside {
+    pid: i32,
+    uid: u32,
+    /// `None` where the kernel keeps no login uids.
+    login: Option<u32>,
+    maps: PerKind<Vec<Extent>>,
+}
+
+/// Reads the container's maps and its first process's IDs from the host's side. The kernel named
 /// the sender; that it is the worker's child and pid 1 of its own namespace is checked here, so that no
 /// other process of the user's can stand in for it.
-fn look(sender: Option<i32>, worker: Pid) -> Result<(i32, u32, PerKind<Vec<Extent>>), &'static str> {
+fn look(sender: Option<i32>, worker: Pid) -> Result<Outside, &'static str> {
     let unseen = "the host cannot see the container in /proc";
     let pid = sender.filter(|pid| *pid > 0).ok_or(unseen)?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -277,7 +292,8 @@ fn look(sender: Option<i32>, worker: Pid) -> Result<(i32, u32, PerKind<Vec<Exten
         let text = read(&folder, &format!("{}_map", kind.name())).map_err(|_| unseen)?;
         idmap::parse(&text).ok_or(unseen)
     })?;
-    Ok((pid, uid, maps))
+    let login = read(&folder, "loginuid").ok().and_then(|text| text.trim().parse().ok());
+    Ok(Outside { pid, uid, login, maps })
 }
 
 fn read(folder: &OwnedFd, name: &str) -> nix::Result<String> {
@@ -296,7 +312,7 @@ mod tests {
 
     fn seen(worker: Pid) -> Seen {
         let map = idmap::podman(1001, &[crate::range::Range::parse("100000:65536").unwrap()]).unwrap();
-        Seen::new(PerKind { uid: map.clone(), gid: map }, worker, None)
+        Seen::new(PerKind { uid: map.clone(), gid: map }, PerKind { uid: 1001, gid: 1001 }, worker, None)
     }
 
     fn incoming(message: Event) -> Incoming<Event> {
@@ -307,7 +323,7 @@ mod tests {
     fn praise(seen: &mut Seen) {
         let text = "0 1001 1\n1 100000 65536\n".to_owned();
         let maps = PerKind { uid: text.clone(), gid: text };
-        seen.hear(incoming(Event::Inside { pid: 1, uid: 0, maps }));
+        seen.hear(incoming(Event::Inside { pid: 1, uid: 0, maps, login: None }));
         for check in Check::ALL {
             let words = b"fine".to_vec();
             seen.hear(incoming(Event::Checked { check, status: ProbeStatus::Ok, words }));
@@ -319,7 +335,7 @@ mod tests {
         let mut seen = seen(Pid::this());
         praise(&mut seen);
         assert!(!seen.agrees());
-        assert_eq!(seen.probes.iter().filter(|p| p.status == ProbeStatus::Ok).count(), 2);
+        assert_eq!(seen.probes.iter().filter(|p| p.status == ProbeStatus::Ok).count(), 6);
         // The host's maps are still missing.
         for probe in &mut seen.probes {
             probe.status = ProbeStatus::Ok;
@@ -370,10 +386,10 @@ mod tests {
     fn a_file_that_belongs_to_somebody_else_fails() {
         let seen = seen(Pid::this());
         let file = open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
-        let probe = seen.judge_file(Check::FileFirst, Some(&file));
+        let probe = seen.judge_file(Check::FileOne, Some(&file));
         assert_eq!(probe.status, ProbeStatus::Failed);
         assert!(probe.message.ends_with("not 100000:100000"), "{}", probe.message);
-        assert_eq!(seen.judge_file(Check::FileFirst, None).status, ProbeStatus::Failed);
+        assert_eq!(seen.judge_file(Check::FileOne, None).status, ProbeStatus::Failed);
     }
 
     #[test]

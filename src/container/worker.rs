@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, execveat};
 
+use super::attempts::Outside;
 use super::inside;
 use super::launch::PROTOCOL_FD;
 use super::protocol::{Channel, Event, LONGEST_WORDS, Request, wait_readable};
@@ -84,12 +85,12 @@ fn make(
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWNET;
+        | CloneFlags::CLONE_NEWIPC;
+    let outside = Outside::open();
     let child = || {
         // The copy of the writing end would keep the pipe open after the worker's death.
         sys::close(tell.as_fd());
-        inside::main(channel, request, command, mapped)
+        inside::main(channel, request, command, mapped, &outside)
     };
     sys::spawn_container(flags, child).map_err(|errno| (Step::Unshare, format!("clone: {}", errno.desc())))
 }

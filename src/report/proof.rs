@@ -5,9 +5,14 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::idmap::Extent;
-use crate::proof::{Place, ProbeStatus, Proof};
+use crate::proof::{Place, Probe, ProbeStatus, Proof};
 use crate::range::Kind;
 use crate::text::thousands;
+
+use super::fit::columns;
+
+/// Columns of a line, where what it says can be parted.
+const WIDTH: usize = 80;
 
 /// The text of `verify`. Ends in a newline.
 pub fn text(proof: &Proof) -> String {
@@ -36,12 +41,7 @@ pub fn text(proof: &Proof) -> String {
         let _ = writeln!(out, "host   : pid {}  uid {}{whose}", seen.host_pid, seen.host_uid);
     }
     for probe in &proof.probes {
-        let status = match probe.status {
-            ProbeStatus::Ok => "ok",
-            ProbeStatus::Failed => "FAILED",
-            ProbeStatus::NotApplicable => "n/a",
-        };
-        let _ = writeln!(out, "{status:<6} {:<11} {}", probe.id, probe.message);
+        out.push_str(&line(probe));
     }
     if let Some(failure) = &proof.failure {
         let _ = writeln!(out, "FAILED at the step {}: {}", failure.step.name(), failure.helper_message);
@@ -54,12 +54,31 @@ pub fn text(proof: &Proof) -> String {
         Place::World => ", in a world of IDs that nobody has",
     };
     let verdict = if proof.ok { "works" } else { "does not work" };
-    let _ = writeln!(out, "A rootless container of {} (uid {}) {verdict}{place}.", proof.user, proof.uid);
+    let map = if proof.userns == "auto" { String::new() } else { format!(" with --userns {}", proof.userns) };
+    let _ =
+        writeln!(out, "A rootless container of {} (uid {}) {verdict}{map}{place}.", proof.user, proof.uid);
     out
 }
 
+/// What was tried. A command that does not fit beside what it mends has a line of its own.
+fn line(probe: &Probe) -> String {
+    let status = match probe.status {
+        ProbeStatus::Ok => "ok",
+        ProbeStatus::Failed => "FAILED",
+        ProbeStatus::Note => "note",
+        ProbeStatus::NotApplicable => "n/a",
+    };
+    let line = format!("{status:<6} {:<10} ", probe.id);
+    let margin = columns(&line);
+    let fits = margin + columns(&probe.message) <= WIDTH;
+    let message =
+        if fits { probe.message.clone() } else { probe.message.replace("; ", &format!(";\n{:margin$}", "")) };
+    line + &message + "\n"
+}
+
 /// What a world cannot show, in one line.
-const LIMITS: &str = "A world has copies of the helpers: their mode and a nosuid mount show only in a container on the host.\n";
+const LIMITS: &str = "A world has copies of the helpers: their mode and a nosuid mount show only in a\n\
+    container on the host.\n";
 
 /// The text of several containers of one place, of `all` users. Ends in a newline; empty without any.
 pub fn several(proofs: &[Proof], all: usize) -> String {
@@ -78,7 +97,8 @@ pub fn several(proofs: &[Proof], all: usize) -> String {
     } else {
         for proof in proofs {
             if proof.ok {
-                let ids: u64 = proof.expected.uid.iter().skip(1).map(|e| e.count).sum();
+                let ids: u64 =
+                    proof.expected.uid.iter().filter(|e| !e.is_own(proof.uid)).map(|e| e.count).sum();
                 let _ = writeln!(
                     out,
                     "ok     {} (uid {}): {} IDs mapped as expected",
@@ -135,6 +155,7 @@ pub fn json(proof: &Proof) -> Value {
         "place": proof.place,
         "user": proof.user,
         "uid": proof.uid,
+        "userns": proof.userns,
         "uid_map": proof.maps.uid,
         "gid_map": proof.maps.gid,
         "inside_uid_map": proof.inside.uid,
@@ -151,7 +172,7 @@ pub fn json(proof: &Proof) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::{Failure, Identity, Probe, Step};
+    use crate::proof::{Failure, Identity, Step};
     use crate::range::PerKind;
 
     fn proof() -> Proof {
@@ -165,6 +186,7 @@ mod tests {
             place: Place::Host,
             user: "tscherf".to_owned(),
             uid: 1000,
+            userns: "auto",
             maps: maps.clone(),
             inside: maps.clone(),
             expected: maps,
@@ -176,7 +198,7 @@ mod tests {
                 world_uid: None,
             }),
             probes: vec![Probe {
-                id: "file-own".to_owned(),
+                id: "file-0".to_owned(),
                 status: ProbeStatus::Ok,
                 message: "a file".to_owned(),
             }],
@@ -198,7 +220,7 @@ mod tests {
           as expected, and the host sees the same
         inside : pid 1  uid 0 (root)
         host   : pid 48213  uid 1000 (tscherf)
-        ok     file-own    a file
+        ok     file-0     a file
         A rootless container of tscherf (uid 1000) works.
         ");
     }

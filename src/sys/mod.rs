@@ -4,9 +4,11 @@
 mod file;
 mod lock;
 mod mount;
+mod net;
 mod ns;
 mod nss;
 mod open;
+mod pidfd;
 mod privilege;
 mod process;
 mod signal;
@@ -18,12 +20,14 @@ mod tty;
 pub use file::{copy_xattrs, inode_flags, is_mount_root, link_unnamed, retry};
 pub use lock::{LockTry, try_lock_whole};
 pub use mount::{attach, clone_tree, set_attributes};
+pub use net::loopback_up;
 pub use ns::spawn_container;
 pub use nss::{
     NssGroup, NssUser, all_groups, all_users, configure_lookup, group_by_gid, group_by_name, user_by_name,
     user_by_uid,
 };
 pub use open::open_beneath;
+pub use pidfd::{may_signal, pidfd_open};
 pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
 pub use process::{
     Ignored, close, close_from, default_action, die_with_writer, dup_from, exit, ignore, inherited_fd,

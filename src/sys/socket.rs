@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
 
 /// Descriptors that one message can carry; further ones are closed by the kernel.
-const MOST_FDS: usize = 3;
+const MOST_FDS: usize = 5;
 
 /// One message.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use crate::harness::{Sandbox, masked, needs, seed, size};
 
 /// Everything of a sandbox that a world might leave something in: files with their digests, mounts, processes,
 /// and the kernel's settings.
-fn whole(sandbox: &Sandbox) -> String {
+pub(super) fn whole(sandbox: &Sandbox) -> String {
     let files = "find /etc /var /run /tmp /dev/shm -xdev -printf '%p %y %m %U %G %s %T@ %l\\n' | sort; \
                  find /etc /run -xdev -type f -exec sha256sum {} + | sort";
     let rest = "cat /proc/self/mountinfo | wc -l; ps -e -o args= | grep -v -E '^(ps|grep|sh|timeout|sort|env)' | \
@@ -17,7 +17,7 @@ fn whole(sandbox: &Sandbox) -> String {
 
 /// Asserts that two such states are the same, and shows only the lines that differ.
 #[track_caller]
-fn assert_same(before: &str, after: &str, what: &str) {
+pub(super) fn assert_same(before: &str, after: &str, what: &str) {
     let only = |a: &str, b: &str, sign: &str| -> String {
         let other: std::collections::HashSet<&str> = b.lines().collect();
         a.lines().filter(|line| !other.contains(line)).map(|line| format!("{sign}{line}\n")).collect()

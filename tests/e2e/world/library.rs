@@ -64,6 +64,7 @@ fn driver() {
             home: Vec::new(),
             shell: Vec::new(),
             ranges: PerKind { uid: vec![range], gid: vec![range] },
+            userns: subidctl::idmap::Userns::Auto,
             command: None,
             timeout: std::time::Duration::from_secs(20),
             command_timeout: None,
