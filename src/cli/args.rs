@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::proof::Engine;
 
 /// Gives users their subordinate IDs (/etc/subuid, /etc/subgid) and proves that rootless containers work.
 #[derive(Debug, Parser)]
@@ -51,6 +54,16 @@ pub(super) enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl ValueEnum for Engine {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -281,6 +294,9 @@ pub(super) struct Verify {
     /// Of many users of a plan start the containers of N
     #[arg(long, value_name = "N", default_value_t = SAMPLE, value_parser = parse_sample, requires = "plan")]
     pub(super) sample: usize,
+    /// Ask an installed engine instead, as the user: whether it has the IDs that the files give
+    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["plan", "command"])]
+    pub(super) engine: Option<Engine>,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,

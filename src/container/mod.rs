@@ -6,8 +6,10 @@
 //! The *container* is pid 1 of its own namespaces; when it ends the kernel ends all that runs in it.
 //! Each dies with its parent: killing any of them ends what lies below.
 
+mod ask;
 mod command;
 mod drop;
+mod engine;
 mod inside;
 mod launch;
 mod probes;
@@ -24,6 +26,7 @@ use std::time::Duration;
 use crate::host::Helpers;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 
+pub use engine::ask_engine;
 pub use runner::run;
 pub use worker::worker_main;
 pub use world::{Stage, World};

@@ -101,7 +101,7 @@ pub fn several(proofs: &[Proof], all: usize) -> String {
 }
 
 /// In the kernel's own columns (`%10u %10u %10u`).
-fn map(out: &mut String, map: &[Extent]) {
+pub(super) fn map(out: &mut String, map: &[Extent]) {
     for extent in map {
         let _ = writeln!(out, "{:>10} {:>10} {:>10}", extent.inside, extent.outside, extent.count);
     }
