@@ -7,6 +7,7 @@ mod crash;
 mod dialects;
 mod directory;
 mod engine;
+mod engines;
 mod faults;
 mod fuzz;
 mod history;
