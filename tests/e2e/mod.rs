@@ -3,6 +3,7 @@
 mod apply;
 mod audit;
 mod bad_input;
+mod causes;
 mod crash;
 mod dialects;
 mod directory;
