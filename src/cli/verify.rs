@@ -1,6 +1,8 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::args::{Global, Verify as Args};
@@ -9,7 +11,6 @@ use super::output::Output;
 use super::plan::committed;
 use super::progress::Progress;
 use super::proving::{CHECKS, People, failure, need_root, with_proofs};
-use super::select::bytes;
 use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
@@ -40,7 +41,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         return of_plan(global, plan, args.sample, output);
     }
     let mut context = Context::load(global).map_err(fail)?;
-    let account = account(&mut context, args).map_err(fail)?;
+    let account = account(&mut context, args.user.as_deref(), "start").map_err(fail)?;
     super::state::note_state(&context.snapshot, output);
     let proof = prove(&context, &account, args, output.json && with_command).map_err(fail)?;
     if !with_command {
@@ -81,20 +82,20 @@ fn exit(proof: &Proof, with_command: bool) -> u8 {
     }
 }
 
-/// Whose container it is.
-fn account(context: &mut Context, args: &Args) -> Result<Account> {
+/// Whose containers it is about, for a command that does something with them.
+pub(super) fn account(context: &mut Context, user: Option<&OsStr>, does: &str) -> Result<Account> {
     let root = nix::unistd::geteuid().is_root();
-    let Some(user) = &args.user else {
+    let Some(user) = user else {
         if root {
             return Err(Error::new(Code::Usage, "root must name a USER")
                 .why("root's own containers need no subordinate IDs")
-                .fix("subidctl verify USER"));
+                .fix("name the user whose containers are meant"));
         }
         return host::me(&mut context.snapshot);
     };
-    let account = host::find_user(&mut context.snapshot, &bytes(user))?;
+    let account = host::find_user(&mut context.snapshot, user.as_bytes())?;
     if !root && account.uid.get() != nix::unistd::geteuid().as_raw() {
-        return Err(Error::new(Code::NotRoot, format!("only root can start {}'s containers", account.name))
+        return Err(Error::new(Code::NotRoot, format!("only root can {does} {}'s containers", account.name))
             .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
             .fix("run it with sudo, or without a USER for yourself"));
     }
@@ -127,7 +128,7 @@ fn prove(context: &Context, account: &Account, args: &Args, stdout_to_stderr: bo
 }
 
 /// The user's ranges, in the order of the files, a line each, or of the directory that counts instead.
-fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
+pub(super) fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
     let snapshot = &context.snapshot;
     if let Some(place) = context.directory() {
         let ranges = host::directory_ranges(&context.root, snapshot, &account.name)?;

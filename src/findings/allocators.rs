@@ -1,7 +1,8 @@
 //! Other programs that take or give IDs on this host.
 
+use super::check::KUBELET_ALONE;
 use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
 use crate::idfile::Claim;
 use crate::policy::CEILING;
 use crate::range::{Count, Kind, Range, RangeSet};
@@ -59,6 +60,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   /var/lib/incus or /var/lib/lxd hold data. LXD as a snap has an /etc of its own.",
         consequence: "no unprivileged container of LXD or Incus starts",
         audit: Some(|survey| needs(survey, Allocator::Lxd)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -71,6 +73,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   by itself (daemon_unix.go). Read from userns-remap in /etc/docker/daemon.json.",
         consequence: "dockerd does not start",
         audit: Some(|survey| needs(survey, Allocator::Docker)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -84,6 +87,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   where /var/lib/kubelet exists; maxPods is read from config.yaml there, else it is 110.",
         consequence: "the kubelet does not start",
         audit: Some(kubelet),
+        reach: Reach::Everybody,
+        engines: KUBELET_ALONE,
         ..BASE
     },
     Entry {
@@ -96,6 +101,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   a range that looks free may be theirs.",
         consequence: "ranges were not compared with what that program gives out",
         audit: Some(unread),
+        reach: Reach::Nobody,
         ..BASE
     },
 ];
