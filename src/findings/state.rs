@@ -1,7 +1,10 @@
 //! What interrupted programs left, and what subidctl remembers.
 
+use super::survey::path;
 use super::{BASE, Entry, Group, Seen, Status, Survey};
+use crate::planner;
 use crate::snapshot::{Leftover, Remnant};
+use crate::text::{escape, shell_word};
 
 /// Where subidctl keeps its own files, as `host` reads them.
 const JOURNAL: &str = "/etc/.subidctl.journal";
@@ -95,6 +98,18 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
+        id: "released-line-lost",
+        group: Group::State,
+        severity: Status::Error,
+        title: "the line that keeps a released range is gone",
+        explain: "A released range stays in the file as !owner:start:count, so that useradd and usermod -S step over \
+                  it. An editor, a script or a copy of the file from another host took the line away. subidctl still \
+                  gives the IDs to nobody, since its ledger knows them; shadow knows nothing of a ledger.",
+        consequence: "useradd may give the IDs to somebody next, with all files that they still own",
+        audit: Some(lost),
+        ..BASE
+    },
+    Entry {
         id: "history-damaged",
         group: Group::State,
         severity: Status::Warning,
@@ -164,6 +179,28 @@ fn ledger(survey: &Survey<'_>) -> Vec<Seen> {
         ..Seen::default()
     });
     seen.into_iter().collect()
+}
+
+fn lost(survey: &Survey<'_>) -> Vec<Seen> {
+    let seen = planner::lost(survey.snapshot).into_iter().map(|released| {
+        let (owner, range, file) = (escape(&released.owner), released.range, path(released.kind));
+        let uid = released.uid.map_or_else(String::new, |uid| format!(" (uid {uid})"));
+        let forget = match shell_word(&released.owner) {
+            Some(name) => {
+                format!("\nor, to let anybody have the IDs: sudo subidctl release --forget {range} {name}")
+            }
+            None => String::new(),
+        };
+        Seen {
+            message: format!("no line of {file} keeps {range}, which {owner} released"),
+            file: Some(file),
+            owner: Some(released.owner.clone()),
+            evidence: format!("{}: {range} released by {owner}{uid}", survey.full(LEDGER)),
+            fix: format!("sudo subidctl audit --fix{forget}"),
+            ..Seen::default()
+        }
+    });
+    seen.collect()
 }
 
 fn history(survey: &Survey<'_>) -> Vec<Seen> {

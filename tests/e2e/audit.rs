@@ -190,6 +190,7 @@ const MENDED: &[&str] = &[
     "pool-too-small",
     "pool-upside-down",
     "pools-differ",
+    "released-line-lost",
     "subid-module-missing",
 ];
 
