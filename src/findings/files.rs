@@ -15,6 +15,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Without a line in both /etc/subuid and /etc/subgid a container has one ID, and images with files \
                   of other users cannot be unpacked.",
         consequence: "rootless containers get a single ID",
+        repair: "sudo subidctl apply USER",
         explains: |step, _| step == Step::Prepare,
         find: |facts| each(facts, no_range),
         ..BASE
@@ -26,6 +27,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "the user has more ranges than a map can hold",
         explain: "The kernel takes 340 extents, written as less than one page of text (user_namespaces(7)).",
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        repair: "sudo subidctl apply --replace USER gives fewer, larger ranges",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, too_long),
         audit: Some(super::shares::too_long),

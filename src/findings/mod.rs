@@ -3,19 +3,22 @@
 
 mod allocators;
 mod cause;
-mod defaults;
+mod computed;
 mod disk;
 mod files;
 mod held;
 mod helpers;
 mod kernel;
 mod lines;
+mod moves;
 mod numbers;
 mod owners;
 mod pages;
 mod peers;
+mod pools;
 mod ranges;
 mod shares;
+mod sources;
 mod spelling;
 mod state;
 mod survey;
@@ -26,7 +29,7 @@ pub use survey::{Audit, Survey, audit};
 use crate::proof::Step;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 use crate::snapshot::Machine;
-use crate::text::escape;
+use crate::text::{escape, shortened};
 
 /// What findings are made from.
 #[derive(Debug, Clone, Copy)]
@@ -157,6 +160,9 @@ pub struct Entry {
     pub explain: &'static str,
     /// What comes of it, one line.
     pub consequence: &'static str,
+    /// What mends it, for `explain`: the commands that the fix of a finding fills in, or the fix itself where
+    /// there is nothing to fill in.
+    pub repair: &'static str,
     /// Whether it explains that this step failed with these words.
     explains: fn(Step, &str) -> bool,
     /// Looks for it on one user's way to a container.
@@ -176,11 +182,20 @@ const BASE: Entry = Entry {
     title: "",
     explain: "",
     consequence: "",
+    repair: "",
     explains: |_, _| false,
     find: |_| Vec::new(),
     audit: None,
     alone: false,
 };
+
+/// What mends a line of an owner who should have other IDs.
+const ANOTHER: &str =
+    "sudo subidctl apply --replace USER; where no account has that name: sudo subidctl release USER";
+
+/// What mends a line that not every program reads alike, and of which a person has to say what was meant.
+const AS_MEANT: &str = "sudo subidctl apply --replace USER gives other IDs; to keep them, or to take the line out: \
+                        sudo sed -i as audit prints it for the line";
 
 /// What an entry's function saw.
 #[derive(Debug, Default)]
@@ -193,6 +208,7 @@ struct Seen {
     owner: Option<Vec<u8>>,
     message: String,
     evidence: String,
+    /// Empty: the entry's repair.
     fix: String,
     /// Instead of the entry's severity: what could not be looked at.
     status: Option<Status>,
@@ -218,11 +234,11 @@ impl Entry {
             status: seen.status.unwrap_or(self.severity),
             file: seen.file,
             line: seen.line,
-            owner: seen.owner.map(|owner| escape(&owner)),
-            message: seen.message,
+            owner: seen.owner.map(|owner| shortened(escape(&owner))),
+            message: shortened(seen.message),
             consequence: self.consequence.to_owned(),
-            evidence: seen.evidence,
-            fix: seen.fix,
+            evidence: shortened(seen.evidence),
+            fix: if seen.fix.is_empty() { self.repair.to_owned() } else { seen.fix },
         }
     }
 }
@@ -246,8 +262,9 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         disk::ENTRIES,
         state::ENTRIES,
         allocators::ENTRIES,
-        defaults::COMPUTED,
-        defaults::ENTRIES,
+        computed::ENTRIES,
+        pools::ENTRIES,
+        sources::ENTRIES,
         numbers::HIGH,
         pages::ENTRIES,
     ]

@@ -18,6 +18,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   so do podman and its kin; 4.20 reads it as a number and grants the range to uid 1001. printf \
                   '%05d' writes such owners.",
         consequence: "the range belongs to nobody, or with shadow 4.20 to the account with this uid",
+        repair: "sudo sed -i to write the uid in plain decimal",
         audit: Some(|survey| unknown(survey, Why::LeadingZero)),
         ..BASE
     },
@@ -30,6 +31,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   The account has no ranges under its new name, and whoever gets the old name inherits the range \
                   with the files in it. subidctl knows it by the uid that its ledger noted.",
         consequence: "the user's containers fail, and the next account of the old name inherits the range",
+        repair: "sudo sed -i to write the new name; or, to give other IDs: sudo subidctl release \
+                 OLD-NAME and sudo subidctl apply NEW-NAME",
         audit: Some(|survey| unknown(survey, Why::Renamed)),
         ..BASE
     },
@@ -43,6 +46,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   none. subidctl noted the uid in its ledger when it gave the range. A line with the uid as its \
                   owner loses its account with usermod -u.",
         consequence: "the range may be another person's now, with the files of the former one",
+        repair: "where it is the same person, nothing, or sudo sed -i to write the new uid; else: \
+                 sudo subidctl apply --replace USER",
         audit: Some(uid_changed),
         ..BASE
     },
@@ -55,6 +60,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   account that gets this uid inherits the range and the files in it. 'subidctl release' keeps \
                   the IDs from being given to anybody.",
         consequence: "the next account with this uid inherits the range and the files in it",
+        repair: "sudo subidctl release UID, or release --stale for all of them",
         audit: Some(|survey| unknown(survey, Why::Gone)),
         ..BASE
     },
@@ -68,6 +74,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the range to the next account of that name, without a word, and so do all engines. Where a \
                   directory did not answer, nobody knows, and nothing is said against the line.",
         consequence: "the next account of this name inherits the range and the files in it",
+        repair: "sudo subidctl release USER, or release --stale for all of them",
         audit: Some(no_account),
         ..BASE
     },
@@ -80,6 +87,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   lxc-usernsexec compares the name alone; so did older Incus (issue 575) and Docker (moby issue \
                   40926). Where such a program is installed, a line by uid is invisible to it.",
         consequence: "that program finds no range for this user",
+        repair: "sudo sed -i to write the name in place of the uid",
         audit: Some(by_number),
         ..BASE
     },

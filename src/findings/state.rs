@@ -22,6 +22,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   will leave them, and the next apply recovers by itself. A journal that is damaged is not \
                   believed: recover sets it aside, and what both files held before stands in subuid- and subgid-.",
         consequence: "one of the two files may be old and the other new",
+        repair: "sudo subidctl recover",
         audit: Some(unfinished),
         ..BASE
     },
@@ -34,6 +35,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   /var/lib/subidctl/conflicts, so that later commands work, and stays there until a person has \
                   looked at the lines concerned.",
         consequence: "a range may stand in one file only",
+        repair: "see what stands there: subidctl list; once both files are as they should be, sudo \
+                 rm the journal",
         audit: Some(|survey| leftovers(survey, Remnant::Conflict)),
         ..BASE
     },
@@ -47,6 +50,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   another process has by now block every useradd, usermod and userdel on this host, each with \
                   'cannot lock /etc/subuid; try again later' (lib/commonio.c, do_lock_file).",
         consequence: "useradd, usermod and userdel fail until it is removed",
+        repair: "see that no useradd, usermod or the like is running, then: sudo rm LOCK",
         audit: Some(|survey| leftovers(survey, Remnant::BlockingLock)),
         ..BASE
     },
@@ -59,6 +63,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   down. The next program takes the lock over. What the dead one was about to do may be half done: \
                   killed between the two renames it leaves an account with subordinate uids and no gids.",
         consequence: "somebody may have one half of a range",
+        repair: "sudo rm LOCK",
         audit: Some(|survey| leftovers(survey, Remnant::DeadLock)),
         ..BASE
     },
@@ -71,6 +76,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   removes them at the end. One that stays tells of a program that was killed. shadow does not read \
                   it; an editor's or a script's pattern subuid* might.",
         consequence: "a change of somebody's was lost",
+        repair: "sudo rm FILE",
         audit: Some(|survey| leftovers(survey, Remnant::Temporary)),
         ..BASE
     },
@@ -82,6 +88,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "An apply was killed, or the disk was full, before its journal was whole: nothing was changed, and \
                   nothing is lost. The next apply writes over the file.",
         consequence: "none but the space that it takes",
+        repair: "sudo rm FILE",
         audit: Some(|survey| leftovers(survey, Remnant::OwnTemporary)),
         ..BASE
     },
@@ -94,6 +101,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   say, and knows which owners were local accounts. Without it those lines still keep their IDs from \
                   everybody, and nobody can take a range back. A damaged one is never written over.",
         consequence: "who released which range is not known; other commands refuse",
+        repair: "the next change sets it aside; or do it now: sudo mv LEDGER LEDGER.damaged",
         audit: Some(ledger),
         ..BASE
     },
@@ -106,6 +114,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   it. An editor, a script or a copy of the file from another host took the line away. subidctl still \
                   gives the IDs to nobody, since its ledger knows them; shadow knows nothing of a ledger.",
         consequence: "useradd may give the IDs to somebody next, with all files that they still own",
+        repair: "sudo subidctl audit --fix; or, to let anybody have the IDs: sudo subidctl release \
+                 --forget RANGE USER",
         audit: Some(lost),
         ..BASE
     },
@@ -118,6 +128,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   leaves, and the next change mends it; others were edited or damaged on the disk. Nothing but \
                   history and undo read them.",
         consequence: "those changes can neither be shown nor undone",
+        repair: "sudo mv HISTORY HISTORY.damaged",
         audit: Some(history),
         ..BASE
     },
@@ -128,7 +139,6 @@ fn unfinished(survey: &Survey<'_>) -> Vec<Seen> {
         file: Some(JOURNAL.to_owned()),
         message: format!("{} is unfinished; what recovery makes of it: {}", change.name(), change.outcome),
         evidence: format!("{} is there", survey.full(JOURNAL)),
-        fix: "sudo subidctl recover".to_owned(),
         ..Seen::default()
     });
     seen.into_iter().collect()

@@ -137,7 +137,10 @@ impl<'a> Survey<'a> {
         let there = format!("subidctl -R {} ", self.word(""));
         let line = |line: &str| match line.strip_prefix("subidctl ") {
             Some(rest) => there.clone() + rest,
-            None => line.replace("sudo subidctl ", &format!("sudo {there}")),
+            // After words for a person, or as root.
+            None => ["sudo ", ": "].iter().fold(line.to_owned(), |line, before| {
+                line.replace(&format!("{before}subidctl "), &format!("{before}{there}"))
+            }),
         };
         fix.lines().map(line).collect::<Vec<_>>().join("\n")
     }

@@ -150,20 +150,26 @@ fn noted(finding: &Finding, places: &[&str], style: Style) -> String {
 
 /// A name and words, broken at blanks.
 fn prose(name: &str, words: &str) -> String {
-    let mut out = String::new();
-    let mut line = format!("  {name:<7}");
+    wrapped(&format!("  {name:<7} "), &" ".repeat(10), words)
+}
+
+/// Words behind the beginning of their first line, the next lines behind another.
+fn wrapped(first: &str, rest: &str, words: &str) -> String {
+    let (mut out, mut line, mut begins) = (String::new(), first.to_owned(), true);
     for word in words.split(' ') {
-        if line.chars().count() + 1 + word.chars().count() > PROSE && line.len() > 9 {
+        if !begins && line.chars().count() + 1 + word.chars().count() > PROSE {
             out.push_str(&line);
             out.push('\n');
-            line = " ".repeat(9);
+            rest.clone_into(&mut line);
+            begins = true;
         }
-        line.push(' ');
+        if !begins {
+            line.push(' ');
+        }
         line.push_str(word);
+        begins = false;
     }
-    out.push_str(&line);
-    out.push('\n');
-    out
+    out + &line + "\n"
 }
 
 /// How many of what, and what to do first; nothing where there is nothing.
@@ -181,15 +187,19 @@ pub fn summary_text(findings: &[Finding]) -> String {
     .map(|(count, one, many)| plural(count, one, many))
     .collect::<Vec<_>>()
     .join(", ");
-    let first = first_fix(findings).map(|fix| format!(" First: {fix}")).unwrap_or_default();
+    // All of it: what a command releases, the next one gives.
+    let first = first_fix(findings).map_or_else(String::new, |fix| match fix.lines().count() {
+        0 | 1 => format!(" First: {fix}"),
+        _ => fix.lines().fold(" First:".to_owned(), |all, line| all + "\n  " + line),
+    });
     if counts.is_empty() { String::new() } else { format!("{counts}.{first}\n") }
 }
 
-/// The fix of the worst finding, its first line; nothing where all are only worth knowing.
+/// The fix of the worst finding; nothing where all are only worth knowing.
 fn first_fix(findings: &[Finding]) -> Option<&str> {
     let worst =
         findings.iter().find(|f| matches!(f.status, Status::Critical | Status::Error | Status::Warning));
-    worst.and_then(|finding| finding.fix.lines().next())
+    worst.map(|finding| finding.fix.as_str())
 }
 
 /// `subidctl.findings.v1`.
@@ -213,11 +223,13 @@ pub fn findings_json(findings: &[Finding]) -> Value {
 /// The page of one entry.
 pub fn explain_text(entry: &Entry, style: Style) -> String {
     let mut out = format!("{}: {}\n\n", style.paint("1", entry.id), entry.title);
-    out.push_str(&prose("", entry.explain).replace("\n          ", "\n  ").replacen("          ", "  ", 1));
+    out.push_str(&wrapped("  ", "  ", entry.explain));
     let (severity, color) = label(entry.severity);
     let _ = writeln!(out, "\n  severity  {}", style.paint(color, severity));
     let _ = writeln!(out, "  group     {}", entry.group.name());
-    out.push_str(&prose("so", entry.consequence));
+    for (name, words) in [("so", entry.consequence), ("repair", entry.repair)] {
+        out.push_str(&wrapped(&format!("  {name:<8}  "), &" ".repeat(12), words));
+    }
     out
 }
 
@@ -231,5 +243,6 @@ pub fn explain_json(entry: &Entry) -> Value {
         "title": entry.title,
         "explain": entry.explain,
         "consequence": entry.consequence,
+        "repair": entry.repair,
     })
 }

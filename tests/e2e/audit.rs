@@ -254,6 +254,45 @@ fn no_printed_command_fails() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What `explain` says of a repair and what a finding says are one: each command of the fix is on the page.
+#[test]
+fn the_page_names_the_commands_of_the_fix() {
+    let mut wrong = Vec::new();
+    for entry in catalogue().filter(|entry| entry.in_audit()) {
+        let (_, document) = audit(tree(entry.id).path());
+        for finding in document["findings"].as_array().unwrap().iter().filter(|f| f["id"] == entry.id) {
+            let fix = finding["fix"].as_str().unwrap().replace(" -R .", "");
+            let commands = fix.split("sudo ").skip(1).map(|command| {
+                let words: Vec<&str> = command.split_whitespace().collect();
+                let options = words.iter().filter(|word| word.starts_with("--") && words[0] == "subidctl");
+                words
+                    .iter()
+                    .take(if words[0] == "subidctl" { 2 } else { 1 })
+                    .chain(options)
+                    .copied()
+                    .collect::<Vec<_>>()
+            });
+            let unnamed = commands.flatten().filter(|word| !entry.repair.contains(word)).collect::<Vec<_>>();
+            if !unnamed.is_empty() {
+                wrong.push(format!("{}: {unnamed:?} of {fix}", entry.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A line of millions of characters is no evidence that anybody reads.
+#[test]
+fn a_huge_line_is_shown_in_part() {
+    let tree = tree("clean");
+    let (name, digits) = ("x".repeat(1 << 20), "1".repeat(1 << 20));
+    let lines = format!("{name}:400000:10\n/{name}:1:x\nbob:{digits}:10 \n{name}\n");
+    std::fs::write(tree.path().join("etc/subuid"), lines).unwrap();
+    let (code, screen) = on_tree(tree.path(), &["audit"]);
+    assert_eq!(code, Some(4));
+    assert!(screen.contains("more characters)") && screen.len() < 20_000, "{} bytes", screen.len());
+}
+
 /// SSSD's own default leaves one range of shadow's pool: the second has to be named.
 #[test]
 fn a_range_moves_out_of_a_pool_that_a_directory_takes() {
