@@ -110,9 +110,9 @@ fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
     if let Some(path) = &args.svg {
         let svg = map_svg(&spaces);
         if path.as_os_str() == "-" {
-            print(svg.as_bytes())?
+            print(svg.as_bytes())?;
         } else {
-            super::write_named(path, svg.as_bytes())?
+            super::write_named(path, svg.as_bytes())?;
         }
     }
     if args.map {

@@ -2,7 +2,7 @@
 
 use super::moves::Moves;
 use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::policy::CEILING;
 use crate::range::{Count, Kind, Range, RangeSet};
@@ -22,7 +22,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "a directory account may get an ID of somebody's containers",
         repair: "sudo subidctl release --range OLD USER, then sudo subidctl apply USER; where \
                  useradd's pool has no room beside the directory, apply --range NEW USER",
-        audit: Some(|survey| meets(survey, &[Allocator::Sssd, Allocator::Winbind])),
+        audit: Some(|survey| all(meets(survey, &[Allocator::Sssd, Allocator::Winbind]))),
         ..BASE
     },
     Entry {
@@ -36,7 +36,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   where /var/lib/machines, /etc/systemd/nspawn or machines.target.wants hold anything.",
         consequence: "a machine's files may belong to somebody's containers, and the other way round",
         repair: "reserve systemd's range in the policy, then: sudo subidctl apply --replace USER",
-        audit: Some(|survey| meets(survey, &[Allocator::SystemdContainers])),
+        audit: Some(|survey| all(meets(survey, &[Allocator::SystemdContainers]))),
         ..BASE
     },
     Entry {
@@ -51,7 +51,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "files of this user's containers cannot be kept in the home folder",
         repair: "sudo subidctl release --range OLD USER, then sudo subidctl apply --range NEW USER \
                  with IDs from 524288 on",
-        audit: Some(homed),
+        audit: Some(|survey| all(homed(survey))),
         ..BASE
     },
     Entry {
@@ -65,7 +65,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   /var/lib/incus or /var/lib/lxd hold data. LXD as a snap has an /etc of its own.",
         consequence: "no unprivileged container of LXD or Incus starts",
         repair: "sudo subidctl apply root",
-        audit: Some(|survey| needs(survey, Allocator::Lxd)),
+        audit: Some(|survey| all(needs(survey, Allocator::Lxd))),
         ..BASE
     },
     Entry {
@@ -78,7 +78,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   by itself (daemon_unix.go). Read from userns-remap in /etc/docker/daemon.json.",
         consequence: "dockerd does not start",
         repair: "sudo subidctl apply USER",
-        audit: Some(|survey| needs(survey, Allocator::Docker)),
+        audit: Some(|survey| all(needs(survey, Allocator::Docker))),
         ..BASE
     },
     Entry {
@@ -93,7 +93,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the kubelet does not start",
         repair: "sudo subidctl release --range OLD kubelet, then sudo subidctl apply --range NEW \
                  kubelet",
-        audit: Some(kubelet),
+        audit: Some(|survey| all(kubelet(survey))),
         ..BASE
     },
     Entry {
@@ -107,7 +107,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "ranges were not compared with what that program gives out",
         repair: "see that root can read the file and that it says what it should, then: sudo \
                  subidctl audit",
-        audit: Some(unread),
+        audit: Some(|survey| all(unread(survey))),
         ..BASE
     },
 ];
@@ -125,7 +125,7 @@ pub(super) static HIGH: &[Entry] = &[
         consequence: "the server may give the same IDs to somebody else",
         repair: "sudo subidctl release --range OLD USER, then sudo subidctl apply USER; where the \
                  pool has no room, apply --range NEW USER",
-        audit: Some(|survey| meets(survey, &[Allocator::FreeIpa])),
+        audit: Some(|survey| all(meets(survey, &[Allocator::FreeIpa]))),
         ..BASE
     },
     Entry {
@@ -138,7 +138,7 @@ pub(super) static HIGH: &[Entry] = &[
                   software that takes them for negative numbers has.",
         consequence: "some programs in those containers may fail",
         repair: "nothing to do unless a program in such a container fails",
-        audit: Some(auto),
+        audit: Some(|survey| all(auto(survey))),
         ..BASE
     },
 ];

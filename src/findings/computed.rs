@@ -1,7 +1,7 @@
 //! Ranges that useradd computes (`SUB_UID_DETERMINISTIC`, shadow 4.20), and what does not go with them.
 
 use super::pools::{Pool, assign, key, set};
-use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey};
+use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::range::{Kind, Range};
 use crate::snapshot::Account;
@@ -20,7 +20,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                       login.defs(5) says never to mix both.",
         consequence: "a later useradd gives its IDs to another account as well",
         repair: ANOTHER,
-        audit: Some(mixed),
+        audit: Some(|survey| all(mixed(survey))),
         ..BASE
     },
     Entry {
@@ -33,7 +33,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   overlap by design, as the name says.",
         consequence: "two accounts get the same IDs",
         repair: "sudo sed -i to set in login.defs: UNSAFE_SUB_UID_DETERMINISTIC_WRAP no",
-        audit: Some(wrap),
+        audit: Some(|survey| all(wrap(survey))),
         ..BASE
     },
 ];

@@ -1,7 +1,7 @@
 //! Both files as files: mode, owner, links, mounts.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::range::Kind;
 use crate::snapshot::{FileStatus, IdFile};
 
@@ -16,7 +16,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   Configuration management and shared /etc folders make such links.",
         consequence: "newuidmap grants nobody anything; useradd and usermod fail",
         repair: "sudo cp -p --remove-destination \"$(readlink -f FILE)\" FILE",
-        audit: Some(|survey| each(survey, symlink)),
+        audit: Some(|survey| all(each(survey, symlink))),
         ..BASE
     },
     Entry {
@@ -29,7 +29,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   there, and one that opens a pipe waits for ever.",
         consequence: "nobody can be granted a range",
         repair: "sudo mv FILE FILE.odd, then sudo install -m 0644 /dev/null FILE",
-        audit: Some(|survey| each(survey, not_regular)),
+        audit: Some(|survey| all(each(survey, not_regular))),
         ..BASE
     },
     Entry {
@@ -42,7 +42,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   owner that it finds when it writes the file anew.",
         consequence: "its owner can become root on this host",
         repair: "sudo chown root:root FILE",
-        audit: Some(|survey| each(survey, owner)),
+        audit: Some(|survey| all(each(survey, owner))),
         ..BASE
     },
     Entry {
@@ -55,7 +55,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   anew (it takes the mode & 0664). The right mode is 0644.",
         consequence: "whoever can write to it can become root on this host",
         repair: "sudo chmod go-w FILE",
-        audit: Some(|survey| each(survey, writable)),
+        audit: Some(|survey| all(each(survey, writable))),
         ..BASE
     },
     Entry {
@@ -68,7 +68,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the file as the user and say 'permission denied'. There is nothing secret in it.",
         consequence: "some programs find no range for anybody",
         repair: "sudo chmod a+r FILE",
-        audit: Some(|survey| each(survey, unreadable)),
+        audit: Some(|survey| all(each(survey, unreadable))),
         ..BASE
     },
     Entry {
@@ -80,7 +80,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   lines take, and more than useradd and newuidmap can work with.",
         consequence: "what it grants is not known, and subidctl changes nothing",
         repair: "see what reading it says: sudo head -c 1000 FILE",
-        audit: Some(|survey| each(survey, unread)),
+        audit: Some(|survey| all(each(survey, unread))),
         ..BASE
     },
     Entry {
@@ -93,7 +93,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   subordinate IDs at all.",
         consequence: "no container here gets both uids and gids",
         repair: "sudo install -m 0644 /dev/null FILE",
-        audit: Some(missing),
+        audit: Some(|survey| all(missing(survey))),
         ..BASE
     },
     Entry {
@@ -106,7 +106,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   by -v /etc/subuid:/etc/subuid.",
         consequence: "useradd, usermod and subidctl cannot change it",
         repair: "sudo umount FILE",
-        audit: Some(|survey| each(survey, mounted)),
+        audit: Some(|survey| all(each(survey, mounted))),
         ..BASE
     },
     Entry {
@@ -118,7 +118,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   useradd then makes the account and fails at subuid; subidctl refuses before anything changes.",
         consequence: "nothing can change it until the attribute is taken off",
         repair: "sudo chattr -ia FILE",
-        audit: Some(|survey| each(survey, immutable)),
+        audit: Some(|survey| all(each(survey, immutable))),
         ..BASE
     },
 ];

@@ -1,6 +1,6 @@
 //! The user's own lines, as far as they keep a container from starting.
 
-use super::{BASE, Entry, Facts, Group, Seen, Status, is_map};
+use super::{BASE, Entry, Facts, Group, Seen, Status, all, is_map};
 use crate::idmap::{MAX_EXTENTS, PAGE, podman, text_len};
 use crate::proof::Step;
 use crate::range::Kind;
@@ -30,7 +30,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         repair: "sudo subidctl apply --replace USER gives fewer, larger ranges",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, too_long),
-        audit: Some(super::shares::too_long),
+        audit: Some(|survey| all(super::shares::too_long(survey))),
         ..BASE
     },
 ];

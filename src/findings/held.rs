@@ -1,7 +1,7 @@
 //! Lines that hold IDs which no container may have: those of the host itself and of accounts.
 
 use super::files::{each, own_id};
-use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, is_map};
+use super::{ANOTHER, BASE, Entry, Found, Group, Status, Survey, is_map};
 use crate::range::Kind;
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -144,8 +144,8 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// The lines of which this is the gravest that they meet.
-fn held(survey: &Survey<'_>, id: &str) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn held<'s>(survey: &'s Survey<'s>, id: &'static str) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let met = survey.met[kind].iter().filter(move |(_, met)| met.id == id);
         met.filter_map(move |(index, met)| {
             let claim = survey.claims[kind].get(*index)?;
@@ -155,12 +155,12 @@ fn held(survey: &Survey<'_>, id: &str) -> Vec<Seen> {
             Some(survey.of_claim(kind, claim, message, survey.another(claim.owner)))
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// The lines that hold their owner's uid or primary gid.
-fn own(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn own<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         survey.live(kind).filter_map(move |claim| {
             let account = survey.account(claim.owner)?;
             let id = match kind {
@@ -174,5 +174,5 @@ fn own(survey: &Survey<'_>) -> Vec<Seen> {
             claim.range.contains(id).then(seen)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }

@@ -1,7 +1,7 @@
 //! Lines that not every program reads as a range: what they are, and what each program makes of them.
 
 use super::survey::path;
-use super::{AS_MEANT, BASE, Entry, Group, Seen, Status, Survey};
+use super::{AS_MEANT, BASE, Entry, Found, Group, Seen, Status, Survey, all};
 use crate::idfile::{Dialect, Oddity, Verdict, canonical_line};
 use crate::range::{Kind, Login, Range};
 use crate::text::escape;
@@ -112,7 +112,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   printf without \\n and editors on other systems write such files.",
         consequence: "with shadow 4.19 and later no user of this host can start a rootless container",
         repair: "sudo subidctl audit --fix",
-        audit: Some(final_newline),
+        audit: Some(|survey| all(final_newline(survey))),
         ..BASE
     },
     Entry {
@@ -158,8 +158,8 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// The lines with this oddity.
-pub(super) fn odd(survey: &Survey<'_>, which: Oddity) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+pub(super) fn odd<'s>(survey: &'s Survey<'s>, which: Oddity) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let lines = survey.odd[kind].iter().filter(move |(_, oddity)| *oddity == which);
         lines.map(move |(line, _)| {
             let raw = survey.bytes(kind, *line);
@@ -174,7 +174,7 @@ pub(super) fn odd(survey: &Survey<'_>, which: Oddity) -> Vec<Seen> {
             }
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// What is wrong with a line: who reads it how.

@@ -143,6 +143,8 @@ pub struct Finding {
     pub evidence: String,
     /// What mends it: a command or a sentence a line, the first choice first.
     pub fix: String,
+    /// How many it stands for: one, unless there are too many of them to list.
+    pub count: usize,
 }
 
 /// One entry of the catalogue.
@@ -168,7 +170,7 @@ pub struct Entry {
     /// Looks for it on one user's way to a container.
     find: fn(&Facts<'_>) -> Vec<Seen>,
     /// Looks for it in both files and on the host, all owners; `None` where `audit` has no part in it.
-    audit: Option<fn(&Survey<'_>) -> Vec<Seen>>,
+    audit: Option<for<'s> fn(&'s Survey<'s>) -> Found<'s>>,
     /// Said only of lines of which nothing else is said.
     alone: bool,
 }
@@ -196,6 +198,15 @@ const ANOTHER: &str =
 /// What mends a line that not every program reads alike, and of which a person has to say what was meant.
 const AS_MEANT: &str = "sudo subidctl apply --replace USER gives other IDs; to keep them, or to take the line out: \
                         sudo sed -i as audit prints it for the line";
+
+/// What an entry sees in the files and on the host, one after the other: of a million lines each may have
+/// its fault.
+type Found<'s> = Box<dyn Iterator<Item = Seen> + 's>;
+
+/// What is seen at once.
+fn all(seen: Vec<Seen>) -> Found<'static> {
+    Box::new(seen.into_iter())
+}
 
 /// What an entry's function saw.
 #[derive(Debug, Default)]
@@ -239,6 +250,7 @@ impl Entry {
             consequence: self.consequence.to_owned(),
             evidence: shortened(seen.evidence),
             fix: if seen.fix.is_empty() { self.repair.to_owned() } else { seen.fix },
+            count: 1,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Lines whose numbers make no range, or one at the upper end of the IDs.
 
 use super::lines::odd;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Found, Group, Status, Survey};
 use crate::idfile::Oddity;
 use crate::policy::CEILING;
 use crate::range::Kind;
@@ -53,8 +53,8 @@ pub(super) static HIGH: &[Entry] = &[Entry {
     ..BASE
 }];
 
-fn above(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn above<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let high = survey.live(kind).filter(|claim| claim.range.last() >= CEILING);
         high.map(move |claim| {
             let owner = crate::text::escape(claim.owner);
@@ -63,5 +63,5 @@ fn above(survey: &Survey<'_>) -> Vec<Seen> {
             survey.of_claim(kind, claim, message, fix)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }

@@ -1,7 +1,7 @@
 //! What other tools' faults leave in the files.
 
 use super::lines::rewritten;
-use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey};
+use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::policy::CEILING;
 use crate::range::{Kind, Range};
@@ -19,7 +19,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   shadow's.",
         consequence: "each of the two is root over files of the other's containers",
         repair: ANOTHER,
-        audit: Some(apptainer),
+        audit: Some(|survey| all(apptainer(survey))),
         ..BASE
     },
     Entry {
@@ -32,7 +32,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   when, is not known here; apptainer config fakeroot --enable brings it back.",
         consequence: "its IDs stay unused",
         repair: "nothing to do: nobody is granted it",
-        audit: Some(disabled),
+        audit: Some(|survey| all(disabled(survey))),
         ..BASE
     },
 ];
@@ -49,7 +49,7 @@ pub(super) static WIDE: &[Entry] = &[Entry {
     consequence: "the last ID may be the first of somebody else's range",
     repair: "sudo usermod --del-subuids ID-ID USER (--del-subgids), or sudo sed -i to write \
              65536 for 65537",
-    audit: Some(one_too_many),
+    audit: Some(|survey| all(one_too_many(survey))),
     alone: true,
     ..BASE
 }];

@@ -1,6 +1,6 @@
 //! The pools of login.defs from which useradd gives ranges.
 
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::planner::taken;
 use crate::policy::CEILING;
 use crate::range::{Kind, Range};
@@ -18,7 +18,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "useradd fails",
         repair: "sudo sed -i to set in login.defs: SUB_UID_MIN and SUB_UID_MAX (SUB_GID_…) as \
                  shadow has them: 100000 and 600100000",
-        audit: Some(|survey| pools(survey, upside_down)),
+        audit: Some(|survey| all(pools(survey, upside_down))),
         ..BASE
     },
     Entry {
@@ -31,7 +31,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "useradd fails",
         repair: "sudo sed -i to set in login.defs: SUB_UID_COUNT 65536 and SUB_UID_MAX 600100000 \
                  (SUB_GID_…)",
-        audit: Some(|survey| pools(survey, too_small)),
+        audit: Some(|survey| all(pools(survey, too_small))),
         ..BASE
     },
     Entry {
@@ -45,7 +45,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "a container of one user can own another user's files",
         repair: "sudo sed -i to set in login.defs: SUB_UID_MIN 100000 or UID_MAX 60000 (…GID…), \
                  whichever is not as usual",
-        audit: Some(|survey| pools(survey, meets_logins)),
+        audit: Some(|survey| all(pools(survey, meets_logins))),
         ..BASE
     },
     Entry {
@@ -60,7 +60,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "useradd may give a directory account's ID to somebody's containers",
         repair: "sudo sed -i to set in login.defs: SUB_UID_MIN and SUB_UID_MAX (SUB_GID_…) of a \
                  hole beside the directory; audit says which",
-        audit: Some(|survey| pools(survey, meets_directory)),
+        audit: Some(|survey| all(pools(survey, meets_directory))),
         ..BASE
     },
     Entry {
@@ -73,7 +73,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   shadow's default ends at 600100000.",
         consequence: "ranges from there break some programs in containers",
         repair: "sudo sed -i to set in login.defs: SUB_UID_MAX 600100000 (SUB_GID_MAX)",
-        audit: Some(|survey| pools(survey, high)),
+        audit: Some(|survey| all(pools(survey, high))),
         ..BASE
     },
     Entry {
@@ -86,7 +86,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "new accounts have no range until somebody gives them one",
         repair: "where useradd shall give ranges: sudo sed -i to set SUB_UID_COUNT 65536 \
                  (SUB_GID_COUNT) in login.defs",
-        audit: Some(count_zero),
+        audit: Some(|survey| all(count_zero(survey))),
         ..BASE
     },
     Entry {
@@ -99,7 +99,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   must count twice, and the kubelet does not take such ranges.",
         consequence: "new accounts get ranges that differ between both files",
         repair: "sudo sed -i to set in login.defs: the uids' values for the gids as well",
-        audit: Some(differ),
+        audit: Some(|survey| all(differ(survey))),
         ..BASE
     },
 ];

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::files::{each, overlap as two_overlap};
 use super::peers::{is_wide, one_fewer};
 use super::survey::{Holder, path};
-use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, is_map};
+use super::{ANOTHER, BASE, Entry, Found, Group, Seen, Status, Survey, all, is_map};
 use crate::idfile::Claim;
 use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Account;
@@ -27,7 +27,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         repair: "sudo subidctl apply --replace USER of the line that came later; then, as USER, \
                  podman system reset, or for files that must be kept: subidctl template render \
                  chown-script. One ID too many of usermod -S: sudo usermod --del-subuids ID-ID USER",
-        audit: Some(overlaps),
+        audit: Some(|survey| all(overlaps(survey))),
         ..BASE
     },
     Entry {
@@ -69,7 +69,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   ledger remembers when its line is gone.",
         consequence: "the new owner can read and change the files that the former owner's containers left behind",
         repair: ANOTHER,
-        audit: Some(over_released),
+        audit: Some(|survey| all(over_released(survey))),
         ..BASE
     },
 ];
@@ -179,8 +179,8 @@ fn moved(
 }
 
 /// Lines that take IDs and are the same, byte for byte, as one before them.
-fn duplicates(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn duplicates<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let mut claims: Vec<&Claim<'_>> = survey.claims[kind].iter().collect();
         claims.sort_by_key(|claim| claim.line);
         claims.dedup_by_key(|claim| claim.line);
@@ -192,12 +192,12 @@ fn duplicates(survey: &Survey<'_>) -> Vec<Seen> {
             (before != claim.line).then(seen)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// Lines that begin within the reach of another line of their owner.
-fn own_overlaps(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn own_overlaps<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let mut reach: HashMap<_, &Claim<'_>> = HashMap::new();
         survey.live(kind).filter_map(move |claim| {
             let held = reach.entry(survey.holder(claim.owner)).or_insert(claim);
@@ -220,7 +220,7 @@ fn own_overlaps(survey: &Survey<'_>) -> Vec<Seen> {
             (later.line != first.line && later.range.overlaps(first.range)).then(seen)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// IDs that are kept for nobody: whose they were, and where that stands.

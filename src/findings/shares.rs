@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::survey::{path, user_word};
-use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey};
+use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::idmap::{fits, podman, text_len};
 use crate::planner::{Deviation, deviations, usual_count};
@@ -23,7 +23,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that nobody reads.",
         consequence: "rootless containers of this user fail, or get a single ID",
         repair: "sudo subidctl apply USER",
-        audit: Some(half),
+        audit: Some(|survey| all(half(survey))),
         ..BASE
     },
     Entry {
@@ -36,7 +36,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   GIDs available in user namespace'. Measured is what the policy's count or login.defs say.",
         consequence: "images with files of higher IDs cannot be unpacked",
         repair: "sudo subidctl apply USER",
-        audit: Some(too_few),
+        audit: Some(|survey| all(too_few(survey))),
         ..BASE
     },
     Entry {
@@ -49,7 +49,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   both. It comes from one of two usermod calls that failed.",
         consequence: "files whose group lies beyond the smaller of the two cannot be unpacked",
         repair: "sudo subidctl apply --count N USER",
-        audit: Some(counts),
+        audit: Some(|survey| all(counts(survey))),
         ..BASE
     },
     Entry {
@@ -62,7 +62,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   keeps such a range, since a change orphans the files in it, until it is told to replace it.",
         consequence: "the user's files have other owners here than on the hosts that follow the rule",
         repair: ANOTHER,
-        audit: Some(|survey| by_rule(survey, false)),
+        audit: Some(|survey| all(by_rule(survey, false))),
         ..BASE
     },
     Entry {
@@ -74,7 +74,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   lies in no window, or the map has no line. The range works, and no other host has it.",
         consequence: "the range is nobody's on other hosts, and may be given to somebody else there",
         repair: "add a rule for the user to the policy, or: sudo subidctl release USER",
-        audit: Some(|survey| by_rule(survey, true)),
+        audit: Some(|survey| all(by_rule(survey, true))),
         ..BASE
     },
 ];

@@ -1,7 +1,7 @@
 //! Where nsswitch.conf says that subordinate IDs come from.
 
 use super::pools::replace_line;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::range::Kind;
 use crate::text::escape;
 
@@ -17,7 +17,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "ranges of the directory are not granted; the files count instead",
         repair: "install the module (for sss: SSSD's), or sudo sed -i to set subid: files in \
                  nsswitch.conf",
-        audit: Some(|survey| module(survey, false)),
+        audit: Some(|survey| all(module(survey, false))),
         ..BASE
     },
     Entry {
@@ -30,7 +30,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   still read the files: podman built without it, and LXC.",
         consequence: "newuidmap grants nothing of what the files say",
         repair: "where the files should count: sudo sed -i to set subid: files in nsswitch.conf",
-        audit: Some(|survey| module(survey, true)),
+        audit: Some(|survey| all(module(survey, true))),
         ..BASE
     },
 ];

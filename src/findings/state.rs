@@ -1,7 +1,7 @@
 //! What interrupted programs left, and what subidctl remembers.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::planner;
 use crate::snapshot::{Leftover, Remnant};
 use crate::text::{escape, shell_word};
@@ -23,7 +23,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   believed: recover sets it aside, and what both files held before stands in subuid- and subgid-.",
         consequence: "one of the two files may be old and the other new",
         repair: "sudo subidctl recover",
-        audit: Some(unfinished),
+        audit: Some(|survey| all(unfinished(survey))),
         ..BASE
     },
     Entry {
@@ -37,7 +37,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "a range may stand in one file only",
         repair: "see what stands there: subidctl list; once both files are as they should be, sudo \
                  rm the journal",
-        audit: Some(|survey| leftovers(survey, Remnant::Conflict)),
+        audit: Some(|survey| all(leftovers(survey, Remnant::Conflict))),
         ..BASE
     },
     Entry {
@@ -51,7 +51,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   'cannot lock /etc/subuid; try again later' (lib/commonio.c, do_lock_file).",
         consequence: "useradd, usermod and userdel fail until it is removed",
         repair: "see that no useradd, usermod or the like is running, then: sudo rm LOCK",
-        audit: Some(|survey| leftovers(survey, Remnant::BlockingLock)),
+        audit: Some(|survey| all(leftovers(survey, Remnant::BlockingLock))),
         ..BASE
     },
     Entry {
@@ -64,7 +64,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   killed between the two renames it leaves an account with subordinate uids and no gids.",
         consequence: "somebody may have one half of a range",
         repair: "sudo rm LOCK",
-        audit: Some(|survey| leftovers(survey, Remnant::DeadLock)),
+        audit: Some(|survey| all(leftovers(survey, Remnant::DeadLock))),
         ..BASE
     },
     Entry {
@@ -77,7 +77,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   it; an editor's or a script's pattern subuid* might.",
         consequence: "a change of somebody's was lost",
         repair: "sudo rm FILE",
-        audit: Some(|survey| leftovers(survey, Remnant::Temporary)),
+        audit: Some(|survey| all(leftovers(survey, Remnant::Temporary))),
         ..BASE
     },
     Entry {
@@ -89,7 +89,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   nothing is lost. The next apply writes over the file.",
         consequence: "none but the space that it takes",
         repair: "sudo rm FILE",
-        audit: Some(|survey| leftovers(survey, Remnant::OwnTemporary)),
+        audit: Some(|survey| all(leftovers(survey, Remnant::OwnTemporary))),
         ..BASE
     },
     Entry {
@@ -102,7 +102,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   everybody, and nobody can take a range back. A damaged one is never written over.",
         consequence: "who released which range is not known; other commands refuse",
         repair: "the next change sets it aside; or do it now: sudo mv LEDGER LEDGER.damaged",
-        audit: Some(ledger),
+        audit: Some(|survey| all(ledger(survey))),
         ..BASE
     },
     Entry {
@@ -116,7 +116,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "useradd may give the IDs to somebody next, with all files that they still own",
         repair: "sudo subidctl audit --fix; or, to let anybody have the IDs: sudo subidctl release \
                  --forget RANGE USER",
-        audit: Some(lost),
+        audit: Some(|survey| all(lost(survey))),
         ..BASE
     },
     Entry {
@@ -129,7 +129,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   history and undo read them.",
         consequence: "those changes can neither be shown nor undone",
         repair: "sudo mv HISTORY HISTORY.damaged",
-        audit: Some(history),
+        audit: Some(|survey| all(history(survey))),
         ..BASE
     },
 ];

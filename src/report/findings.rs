@@ -37,7 +37,8 @@ pub fn findings_text(findings: &[Finding], style: Style) -> String {
         let shown = if style.full { same.len() } else { same.len().min(SHOWN) };
         same.iter().take(shown).for_each(|row| out.push_str(&paragraph(row, style)));
         if shown < same.len() {
-            let more = thousands(u64::try_from(same.len() - shown).unwrap_or(u64::MAX));
+            let more: usize = same.iter().skip(shown).map(|row| row.finding.count).sum();
+            let more = thousands(u64::try_from(more).unwrap_or(u64::MAX));
             let _ = writeln!(out, "… {more} more of {}: -v shows all of them\n", first.finding.id);
         }
     }
@@ -182,7 +183,7 @@ pub fn summary_text(findings: &[Finding]) -> String {
         (Status::Info, "note", "notes"),
     ]
     .into_iter()
-    .map(|(status, one, many)| (findings.iter().filter(|f| f.status == status).count(), one, many))
+    .map(|(status, one, many)| (number(findings, status), one, many))
     .filter(|(count, _, _)| *count > 0)
     .map(|(count, one, many)| plural(count, one, many))
     .collect::<Vec<_>>()
@@ -203,21 +204,33 @@ fn first_fix(findings: &[Finding]) -> Option<&str> {
 }
 
 /// `subidctl.findings.v1`.
-pub fn findings_json(findings: &[Finding]) -> Value {
-    let count = |status| findings.iter().filter(|f| f.status == status).count();
-    json!({
-        "schema": "subidctl.findings.v1",
-        "findings": findings,
-        "summary": {
-            "ok": count(Status::Ok),
-            "info": count(Status::Info),
-            "warning": count(Status::Warning),
-            "error": count(Status::Error),
-            "critical": count(Status::Critical),
-            "skipped": count(Status::Skipped),
+pub fn findings_json(findings: &[Finding]) -> impl serde::Serialize {
+    Document {
+        schema: "subidctl.findings.v1",
+        findings,
+        summary: json!({
+            "ok": number(findings, Status::Ok),
+            "info": number(findings, Status::Info),
+            "warning": number(findings, Status::Warning),
+            "error": number(findings, Status::Error),
+            "critical": number(findings, Status::Critical),
+            "skipped": number(findings, Status::Skipped),
             "first_fix": first_fix(findings),
-        },
-    })
+        }),
+    }
+}
+
+/// The document, written from the findings as they are: a value of it would be many times as large.
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    findings: &'a [Finding],
+    summary: Value,
+}
+
+/// How many faults of a severity there are, listed or not.
+fn number(findings: &[Finding], status: Status) -> usize {
+    findings.iter().filter(|f| f.status == status).map(|f| f.count).sum()
 }
 
 /// The page of one entry.
