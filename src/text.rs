@@ -38,6 +38,31 @@ pub fn escape(bytes: &[u8]) -> String {
     out
 }
 
+/// How many characters of one foreign text are shown: a line of a file can have millions.
+const SHOWN: usize = 300;
+
+/// A text as it is, or its beginning and how much there is more.
+pub fn shortened(text: String) -> String {
+    // Most have no more bytes than that.
+    if text.len() <= SHOWN {
+        return text;
+    }
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => {
+            let (shown, rest) = text.split_at(at);
+            let more = thousands(u64::try_from(rest.chars().count()).unwrap_or(u64::MAX));
+            format!("{shown}… ({more} more characters)")
+        }
+        None => text,
+    }
+}
+
+/// How many of what: `1 uid`, `65,536 uids`.
+pub fn counted(n: u64, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", thousands(n))
+}
+
 /// JSON text in which characters that a terminal may obey, or that cannot be seen, stand as `\u` escapes: the
 /// same document for every reader. Newlines between the values stay.
 pub fn escape_json(json: &str) -> Cow<'_, str> {
@@ -158,7 +183,15 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_millions_is_shown_in_part() {
+        assert_eq!(shortened("é".repeat(300)), "é".repeat(300));
+        let short = shortened("é".repeat(1_300));
+        assert_eq!(short, format!("{}… (1,000 more characters)", "é".repeat(300)));
+    }
+
+    #[test]
     fn thousands_are_grouped() {
+        assert_eq!((counted(1, "uid"), counted(2000, "uid")), ("1 uid".to_owned(), "2,000 uids".to_owned()));
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(65536), "65,536");

@@ -8,7 +8,7 @@ use super::args::{Apply as Args, Global, Selection};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
-use super::in_use::{self, Insist};
+use super::in_use;
 use super::output::Output;
 use super::{planning, saved};
 use crate::error::{Code, Error, Result};
@@ -106,8 +106,7 @@ struct Saved {
 impl Ask for Saved {
     fn plan(&mut self, context: &mut Context) -> Result<Plan> {
         let plan = saved::load(context, &self.path)?;
-        let insist = Insist { force: self.force, keep_going: false };
-        in_use::judged(context, plan, insist, |_, _| Ok(Plan::default()))
+        in_use::judged(context, plan, self.force, |_, _| Ok(Plan::default()))
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {

@@ -183,7 +183,7 @@ pub(super) struct Apply {
 pub(super) struct Release {
     /// Names, or uids where no account has that name; of an account that is gone the name in the files. With
     /// --forget: only of these owners
-    #[arg(value_name = "USER", required_unless_present_any = ["stale", "forget"])]
+    #[arg(value_name = "USER")]
     pub(super) users: Vec<OsString>,
     /// Only the lines in this range, START:COUNT or FIRST-LAST
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
@@ -237,7 +237,7 @@ pub(super) struct List {
     /// Draw the ID space: owners, holes, what is kept, released or held twice
     #[arg(long, conflicts_with_all = ["users", "subid"])]
     pub(super) map: bool,
-    /// Write the same picture as SVG
+    /// Write the same picture as SVG; - is stdout
     #[arg(long, value_name = "FILE", conflicts_with_all = ["users", "subid"])]
     pub(super) svg: Option<PathBuf>,
 }
@@ -255,7 +255,7 @@ pub(super) struct Audit {
     #[arg(long)]
     pub(super) strict: bool,
     /// Mend what can be mended without granting anybody anything: final newlines, exact duplicates,
-    /// spellings that all programs read alike
+    /// spellings that all programs read alike, lost lines of released ranges
     #[arg(long)]
     pub(super) fix: bool,
     /// Save the repairs as a plan, to be applied by apply --plan FILE

@@ -19,7 +19,7 @@ use crate::planner::{Action, Assignment, Owner, Plan};
 use crate::range::PerKind;
 use crate::report::{Shown, next_hint, plan_json, plan_text};
 use crate::snapshot::{Snapshot, Source};
-use crate::state::Record;
+use crate::state::{HistoryEntry, Record};
 use crate::text::escape;
 
 /// What a command asks of the planner.
@@ -35,8 +35,8 @@ pub(super) trait Ask {
     /// Plans again on the facts as they are under the locks: no look-up, prompt, output or process here.
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again;
 
-    /// The transaction that is undone.
-    fn undoes(&self) -> Option<String> {
+    /// The change that is undone.
+    fn undoes(&self) -> Option<&HistoryEntry> {
         None
     }
 
@@ -187,11 +187,7 @@ fn attempt(
     ask: &dyn Ask,
     plan: &Plan,
 ) -> Result<Outcome> {
-    let change = |facts: &Snapshot, plan: &Plan| {
-        let mut change = change(facts, plan, manner.command);
-        change.record.undoes = ask.undoes();
-        change
-    };
+    let change = |facts: &Snapshot, plan: &Plan| change(facts, plan, manner.command, ask.undoes());
     let mut replan = |now: &Snapshot| match ask.again(context, now, plan) {
         Again::Same(plan) => Replan::Same(change(now, &plan)),
         Again::Differs => Replan::Differs,
@@ -238,7 +234,12 @@ fn same(now: &Plan, shown: &Plan) -> bool {
 }
 
 /// The plan as a change of the files, with what is remembered of it.
-pub(super) fn change(snapshot: &Snapshot, plan: &Plan, command: &str) -> Change {
+pub(super) fn change(
+    snapshot: &Snapshot,
+    plan: &Plan,
+    command: &str,
+    undoes: Option<&HistoryEntry>,
+) -> Change {
     let files = PerKind::from_fn(|kind| FileChange {
         before: snapshot.files[kind].digest,
         edits: plan.files[kind].edits.clone(),
@@ -246,8 +247,15 @@ pub(super) fn change(snapshot: &Snapshot, plan: &Plan, command: &str) -> Change 
     let mut owners: Vec<String> =
         plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
     owners.dedup();
-    let record = Record { command: command.to_owned(), owners, claim: state::sudo_claim(), undoes: None };
-    let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files);
+    let record = Record {
+        command: command.to_owned(),
+        owners,
+        claim: state::sudo_claim(),
+        undoes: undoes.map(|entry| entry.transaction.clone()),
+        forgot: state::forgot(snapshot, &plan.assignments),
+    };
+    let undone = undoes.map_or(&[][..], |entry| &entry.record.forgot);
+    let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files, undone);
     Change { files, ledger, record }
 }
 

@@ -124,7 +124,7 @@ fn commit_there(world: &World, context: &Context, plan: &Plan) -> Result<()> {
             policy: &|| Ok(None),
             judge: &mut |_, _| Err("nothing was unfinished".to_owned()),
         };
-        let change = change(&context.snapshot, plan, "demo");
+        let change = change(&context.snapshot, plan, "demo", None);
         let done = Root::system().and_then(|root| {
             commit::commit(&root, &context.snapshot, &change, &mut checks, &Options::default())
         });

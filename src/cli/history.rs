@@ -8,6 +8,7 @@ use super::facts::Context;
 use super::output::Output;
 use super::select::bytes;
 use super::state;
+use crate::commit::pending;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, records};
 use crate::idfile::Document;
@@ -49,11 +50,18 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 /// The history, and a note where it should be there and is not.
 pub(super) fn load(root: &Root, output: Output) -> Result<Timeline> {
     let entries = records::history(root)?;
-    if entries.is_none() && records::ledger(root)?.is_some() {
-        let path = crate::text::path(&root.full(records::HISTORY));
-        output.note(&format!(
-            "note: {path} is gone, and with it what was changed before; the ledger is there\n"
-        ));
+    // Every change writes both. A damaged ledger is there, and said to be damaged elsewhere.
+    let ledger = records::ledger(root).map_or(true, |ledger| ledger.is_some());
+    let gone = match &entries {
+        None if ledger => Some((records::HISTORY, "what was changed before; the ledger is there")),
+        Some(entries) if !ledger && !entries.is_empty() && !pending(root) => {
+            Some((records::LEDGER, "who released which range; lines with ! keep the IDs all the same"))
+        }
+        _ => None,
+    };
+    if let Some((path, what)) = gone {
+        let path = crate::text::path(&root.full(path));
+        output.note(&format!("note: {path} is gone, and with it {what}\n"));
     }
     Ok(Timeline::new(entries.unwrap_or_default()))
 }

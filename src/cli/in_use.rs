@@ -12,24 +12,16 @@ use crate::text::{escape, shell_word};
 /// So many processes are named.
 const NAMED: usize = 5;
 
-/// What `--force` and `--keep-going` say.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Insist {
-    /// Users are told of what is in use, and lose it all the same.
-    pub(super) force: bool,
-    /// Others are served although some are refused.
-    pub(super) keep_going: bool,
-}
-
-/// Refuses everybody from whom the plan takes IDs that processes or user namespaces use, or only warns.
-/// `without` plans again for all but the users named. Looks at `/proc`, so not to be called under locks.
+/// Refuses everybody from whom the plan takes IDs that processes or user namespaces use; with `force` they are
+/// told of it, and lose them all the same. `without` plans again for all but the users named, so that nothing
+/// is said of what is not done. Looks at `/proc`, so not to be called under locks.
 ///
 /// # Errors
 /// Those of `without`.
 pub(super) fn judged(
     context: &mut Context,
     mut plan: Plan,
-    insist: Insist,
+    force: bool,
     without: impl FnOnce(&mut Context, &[Vec<u8>]) -> Result<Plan>,
 ) -> Result<Plan> {
     let taken = taken(&plan);
@@ -54,13 +46,13 @@ pub(super) fn judged(
             Some((user, error))
         })
         .collect();
-    if !insist.force && insist.keep_going && !busy.is_empty() {
+    if !force && !busy.is_empty() {
         let users: Vec<Vec<u8>> = busy.iter().map(|(user, _)| user.clone()).collect();
         plan = without(context, &users)?;
     }
     for (user, error) in busy {
         let (owner, code) = (escape(&user), error.code.as_str());
-        if insist.force {
+        if force {
             let message = format!("{}: {}", error.what, error.why);
             plan.warnings.push(Warning { code, owner, message });
         } else {

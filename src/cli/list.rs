@@ -108,7 +108,12 @@ fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
     super::state::note_unfinished(&context.snapshot, output);
     let spaces = PerKind::from_fn(|kind| planner::space(&context.snapshot, &context.policy, kind));
     if let Some(path) = &args.svg {
-        super::write_named(path, map_svg(&spaces).as_bytes())?;
+        let svg = map_svg(&spaces);
+        if path.as_os_str() == "-" {
+            print(svg.as_bytes())?;
+        } else {
+            super::write_named(path, svg.as_bytes())?;
+        }
     }
     if args.map {
         output.text(&map_text(&spaces, width(), output.style))?;

@@ -162,5 +162,10 @@ fn to_stderr(text: &str) {
 
 /// Writes a file that the user named.
 fn write_named(path: &Path, bytes: &[u8]) -> Result<()> {
+    if path.as_os_str() == "-" {
+        return Err(Error::new(Code::Usage, "- is no file to write to")
+            .why("what goes to stdout is for people, or with --json the one document")
+            .fix("name the file; for one that is called so: ./-"));
+    }
     crate::commit::write_file(path, bytes)
 }

@@ -2,7 +2,7 @@
 
 use super::args::Selection;
 use super::facts::Context;
-use super::in_use::{self, Insist};
+use super::in_use;
 use super::select::{Selected, select};
 use crate::error::Result;
 use crate::host;
@@ -16,8 +16,7 @@ const ROUNDS: usize = 50;
 pub(super) fn make(context: &mut Context, selection: &Selection) -> Result<(Request, Plan)> {
     let Selected { mut request, refusals, warnings } = select(context, selection)?;
     let plan = settle(context, &request)?;
-    let insist = Insist { force: selection.force, keep_going: selection.keep_going };
-    let mut plan = in_use::judged(context, plan, insist, |context, users| {
+    let mut plan = in_use::judged(context, plan, selection.force, |context, users| {
         request.wants.retain(|want| !users.contains(&want.owner.label));
         settle(context, &request)
     })?;

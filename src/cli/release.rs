@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::{Global, Release as Args};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
-use super::in_use::{self, Insist};
+use super::in_use;
 use super::output::Output;
 use super::select::{bytes, range};
 use crate::error::{Code, Error, Result};
@@ -22,15 +22,27 @@ use crate::snapshot::Snapshot;
 use crate::text::{escape, shell_word};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
+    let Args { users, stale, forget, .. } = args;
+    if users.is_empty() && !stale && forget.is_none() {
+        return Err(Error::new(Code::Usage, "release needs a USER")
+            .why("nobody is named, and everybody is never meant")
+            .fix(
+                "subidctl release USER; --stale for accounts that are gone; --forget RANGE to end a release",
+            ));
+    }
     let manner = Manner {
-        command: "release",
+        command: match (forget, stale) {
+            (Some(_), _) => "release --forget",
+            (None, true) => "release --stale",
+            (None, false) => "release",
+        },
         how: &args.how,
         question: if args.forget.is_some() { "Forget this for good?" } else { "Apply this change?" },
         answers: From::Stdin,
         keep_going: args.keep_going,
         skip_directory_hosts: false,
         sample: None,
-        findings: json!([]),
+        findings: Value::Null,
     };
     // What cannot be looked at is said before anything is changed.
     let tops = args.scan.iter().map(|path| Top::open(path)).collect::<Result<_>>()?;
@@ -109,9 +121,8 @@ impl Ask for Giving<'_> {
             Request::Forget(_) if !refusals.is_empty() => Plan::default(),
             request => request.plan(&context.snapshot, context)?,
         };
-        let insist = Insist { force: self.args.force, keep_going: self.args.keep_going };
         let request = &mut self.request;
-        let mut plan = in_use::judged(context, plan, insist, |context, users| match request {
+        let mut plan = in_use::judged(context, plan, self.args.force, |context, users| match request {
             Request::Release(release) => {
                 release.owners.retain(|owner| !users.contains(&owner.label));
                 planner::release(&context.snapshot, &context.policy, release)

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::idfile::Document;
 use crate::planner::{Action, Assignment, Planned};
 use crate::range::{Kind, PerKind, Range, Uid};
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::{Released, Snapshot, Source};
 use crate::state::{KnownOwner, LedgerNote};
 use crate::text::escape;
 
@@ -75,14 +75,33 @@ pub(super) fn sudo_claim() -> Option<String> {
     Some(format!("{} (uid {})", text("SUDO_USER")?, text("SUDO_UID").unwrap_or_default()))
 }
 
+/// What the ledger knows of the ranges that a plan forgets.
+pub(super) fn forgot(snapshot: &Snapshot, assignments: &[Assignment]) -> Vec<LedgerNote> {
+    let forgets = assignments.iter().filter(|a| a.action == Action::Forget);
+    let forgotten: HashSet<(Kind, &[u8], Range)> = forgets.map(|a| (a.kind, &a.owner[..], a.range)).collect();
+    let known = snapshot.released.iter().filter(|r| forgotten.contains(&(r.kind, &r.owner[..], r.range)));
+    let note = |r: &Released| LedgerNote::Released {
+        kind: r.kind,
+        owner: r.owner.clone(),
+        uid: r.uid.map(Uid::get),
+        range: r.range,
+    };
+    known.map(note).collect()
+}
+
 /// What the ledger learns from a plan: the lines that are marked as released, those that come back, and
-/// which owners are local accounts.
+/// which owners are local accounts. `undone` is what a change forgot that the plan undoes.
 pub(super) fn ledger_notes(
     snapshot: &Snapshot,
     assignments: &[Assignment],
     files: &PerKind<Planned>,
+    undone: &[LedgerNote],
 ) -> Vec<LedgerNote> {
     let mut notes = Vec::new();
+    let known: HashSet<(Kind, &[u8], Range)> =
+        snapshot.released.iter().map(|r| (r.kind, &r.owner[..], r.range)).collect();
+    let undone: HashMap<(Kind, &[u8], Range), &LedgerNote> =
+        undone.iter().filter_map(|note| Some((note.released()?, note))).collect();
     // Of several with one owner the first counts.
     let releases = assignments.iter().rev().filter(|a| a.action == Action::Release);
     let by_owner: HashMap<(Kind, &[u8]), &Assignment> =
@@ -99,21 +118,30 @@ pub(super) fn ledger_notes(
             notes.push(LedgerNote::Returned { kind, owner, range });
         }
         for (owner, range) in new.into_iter().filter(|claim| !old.contains(claim)) {
-            // Whose it was is known only of who gives it back now. A line that comes back from the past could
-            // be anybody's who has that name today.
-            let uid = by_owner.get(&(kind, &owner[..])).and_then(|a| {
+            // Whose it was is known only of who gives it back now, or where the ledger knows or knew it. Any
+            // other line that comes back from the past could be anybody's who has that name today.
+            let place = (kind, &owner[..], range);
+            let releases = by_owner.get(&(kind, &owner[..]));
+            if releases.is_none() && known.contains(&place) {
+                continue;
+            }
+            if let Some(note) = undone.get(&place).filter(|_| releases.is_none()) {
+                notes.push((*note).clone());
+                continue;
+            }
+            let uid = releases.and_then(|a| {
                 a.uid.or_else(|| snapshot.accounts.by_owner(&owner).map(|account| account.uid))
             });
             notes.push(LedgerNote::Released { kind, owner, uid: uid.map(Uid::get), range });
         }
     }
-    let mut known = HashSet::new();
+    let mut told = HashSet::new();
     for a in assignments {
         if a.action == Action::Forget {
             // Also where no line says so any more, and the ledger alone does.
             notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.clone(), range: a.range });
         }
-        if matches!(a.action, Action::Add | Action::Reclaim) && known.insert(&a.owner) {
+        if matches!(a.action, Action::Add | Action::Reclaim) && told.insert(&a.owner) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);
             notes.push(LedgerNote::Owner(KnownOwner {

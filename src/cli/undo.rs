@@ -1,13 +1,13 @@
 //! `subidctl undo`: the way back from a change, planned, shown, asked and committed like any other.
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::args::{Global, Undo as Args};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare};
 use super::facts::Context;
 use super::history;
-use super::in_use::{self, Insist};
+use super::in_use;
 use super::output::Output;
 use super::plan::committed;
 use super::state;
@@ -51,7 +51,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         keep_going: false,
         skip_directory_hosts: false,
         sample: None,
-        findings: json!([]),
+        findings: Value::Null,
     };
     change::run(global, &manner, output, &mut Back { entry, timeline: &timeline, force: args.force })
 }
@@ -84,15 +84,14 @@ impl Ask for Back<'_> {
     fn plan(&mut self, context: &mut Context) -> Result<Plan> {
         let plan = self.make(context, &context.snapshot)?;
         // All or nothing: there is no plan without some of the users.
-        let insist = Insist { force: self.force, keep_going: false };
-        in_use::judged(context, plan, insist, |context, _| self.make(context, &context.snapshot))
+        in_use::judged(context, plan, self.force, |_, _| Ok(Plan::default()))
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
         compare(self.make(context, now), shown)
     }
 
-    fn undoes(&self) -> Option<String> {
-        Some(self.entry.transaction.clone())
+    fn undoes(&self) -> Option<&HistoryEntry> {
+        Some(self.entry)
     }
 }

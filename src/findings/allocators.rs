@@ -1,12 +1,10 @@
 //! Other programs that take or give IDs on this host.
 
-use std::collections::HashMap;
-
 use super::check::KUBELET_ALONE;
-use super::survey::{Holder, path, user_word};
-use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
+use super::moves::Moves;
+use super::survey::path;
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all};
 use crate::idfile::Claim;
-use crate::planner::{Place, Supply};
 use crate::policy::CEILING;
 use crate::range::{Count, Kind, Range, RangeSet};
 use crate::snapshot::{Allocator, SiteOwner, SiteRange};
@@ -23,7 +21,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   account that logs in for the first time may get an ID inside the range, and the owner's \
                   containers then own that account's files. Looked for where nsswitch.conf names sss or winbind.",
         consequence: "a directory account may get an ID of somebody's containers",
-        audit: Some(|survey| meets(survey, &[Allocator::Sssd, Allocator::Winbind])),
+        repair: "sudo subidctl release --range OLD USER, then sudo subidctl apply USER; where \
+                 useradd's pool has no room beside the directory, apply --range NEW USER",
+        audit: Some(|survey| all(meets(survey, &[Allocator::Sssd, Allocator::Winbind]))),
         ..BASE
     },
     Entry {
@@ -36,7 +36,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   somebody's subordinate range looks free (systemd's UIDS-GIDS document). Machines are in use here \
                   where /var/lib/machines, /etc/systemd/nspawn or machines.target.wants hold anything.",
         consequence: "a machine's files may belong to somebody's containers, and the other way round",
-        audit: Some(|survey| meets(survey, &[Allocator::SystemdContainers])),
+        repair: "reserve systemd's range in the policy, then: sudo subidctl apply --replace USER",
+        audit: Some(|survey| all(meets(survey, &[Allocator::SystemdContainers]))),
         ..BASE
     },
     Entry {
@@ -49,7 +50,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   ends in 'lchown: invalid argument' (systemd issues 21952 and 29297). Users of homed are known by \
                   their records in /var/lib/systemd/home and their homes (NAME.home, NAME.homedir).",
         consequence: "files of this user's containers cannot be kept in the home folder",
-        audit: Some(homed),
+        repair: "sudo subidctl release --range OLD USER, then sudo subidctl apply --range NEW USER \
+                 with IDs from 524288 on",
+        audit: Some(|survey| all(homed(survey))),
         ..BASE
     },
     Entry {
@@ -62,7 +65,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   'userns-idmap'); a million or more lets containers be isolated from each other. Looked for where \
                   /var/lib/incus or /var/lib/lxd hold data. LXD as a snap has an /etc of its own.",
         consequence: "no unprivileged container of LXD or Incus starts",
-        audit: Some(|survey| needs(survey, Allocator::Lxd)),
+        repair: "sudo subidctl apply root",
+        audit: Some(|survey| all(needs(survey, Allocator::Lxd))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -75,7 +79,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   for the name 'default', and only while there is no account dockremap, it makes account and ranges \
                   by itself (daemon_unix.go). Read from userns-remap in /etc/docker/daemon.json.",
         consequence: "dockerd does not start",
-        audit: Some(|survey| needs(survey, Allocator::Docker)),
+        repair: "sudo subidctl apply USER",
+        audit: Some(|survey| all(needs(survey, Allocator::Docker))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -89,7 +94,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   below 65536, and 65536 IDs for each of maxPods (Kubernetes' page 'user-namespaces'). Looked for \
                   where /var/lib/kubelet exists; maxPods is read from config.yaml there, else it is 110.",
         consequence: "the kubelet does not start",
-        audit: Some(kubelet),
+        repair: "sudo subidctl release --range OLD kubelet, then sudo subidctl apply --range NEW \
+                 kubelet",
+        audit: Some(|survey| all(kubelet(survey))),
         reach: Reach::Everybody,
         engines: KUBELET_ALONE,
         ..BASE
@@ -103,7 +110,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   daemon.json may be no JSON. What they say is then not known, which is not the same as nothing: \
                   a range that looks free may be theirs.",
         consequence: "ranges were not compared with what that program gives out",
-        audit: Some(unread),
+        repair: "see that root can read the file and that it says what it should, then: sudo \
+                 subidctl audit",
+        audit: Some(|survey| all(unread(survey))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -120,7 +129,9 @@ pub(super) static HIGH: &[Entry] = &[
                   'subordinate-ids'), the same on every client and beside the files: the server does not see what \
                   stands in them. A host is a client where /etc/ipa/default.conf exists.",
         consequence: "the server may give the same IDs to somebody else",
-        audit: Some(|survey| meets(survey, &[Allocator::FreeIpa])),
+        repair: "sudo subidctl release --range OLD USER, then sudo subidctl apply USER; where the \
+                 pool has no room, apply --range NEW USER",
+        audit: Some(|survey| all(meets(survey, &[Allocator::FreeIpa]))),
         ..BASE
     },
     Entry {
@@ -132,7 +143,8 @@ pub(super) static HIGH: &[Entry] = &[
                   which podman's own manual puts at 2147483647:2147483648. The kernel has no trouble with such IDs; \
                   software that takes them for negative numbers has.",
         consequence: "some programs in those containers may fail",
-        audit: Some(auto),
+        repair: "nothing to do unless a program in such a container fails",
+        audit: Some(|survey| all(auto(survey))),
         ..BASE
     },
 ];
@@ -148,9 +160,7 @@ fn meets<'s>(survey: &'s Survey<'s>, by: &[Allocator]) -> Vec<Seen> {
     let declared: Vec<&SiteRange> =
         survey.snapshot.site.declared.iter().filter(|range| by.contains(&range.by)).collect();
     let Some(first) = declared.first() else { return Vec::new() };
-    let avoid = (first.by == Allocator::SystemdContainers).then_some(first.range);
-    let mut moves =
-        Moves { supply: Supply::new(survey.snapshot, survey.policy, avoid), moved: HashMap::new() };
+    let mut moves = Moves::new(survey, first);
     let mut seen = Vec::new();
     for (kind, claim) in lines(survey) {
         let meets = |site: &&&SiteRange| {
@@ -189,54 +199,6 @@ fn theirs(survey: &Survey<'_>, need: &SiteOwner, claim: &Claim<'_>) -> bool {
             .account(claim.owner)
             .map(uid)
             .is_some_and(|of_line| survey.snapshot.accounts.by_owner(&need.owner).map(uid) == Some(of_line))
-}
-
-/// Where ranges move that lie in what other programs give out.
-struct Moves<'a> {
-    /// The room that there is; `None` where a rule gives the ranges.
-    supply: Option<Supply>,
-    /// The lines of both files that are one range move together.
-    moved: HashMap<(Holder<'a>, Range), Option<Place>>,
-}
-
-impl<'a> Moves<'a> {
-    /// How the owner gets another range. apply keeps a range that only other programs may give out, so it has
-    /// to be released first; systemd's share is in the way of new ranges only where the policy says so.
-    fn fix(&mut self, survey: &'a Survey<'a>, claim: &Claim<'a>, site: &SiteRange) -> String {
-        let Some(account) = survey.account(claim.owner) else { return survey.another(claim.owner) };
-        let name = user_word(account);
-        let Some(supply) = &mut self.supply else {
-            return format!(
-                "change the rule that gives the range, or move what {} gives out ({}), then: \
-                 sudo subidctl apply --replace {name}",
-                site.by.name(),
-                site.place
-            );
-        };
-        let place = *self
-            .moved
-            .entry((survey.holder(claim.owner), claim.range))
-            .or_insert_with(|| supply.take(claim.range.count()));
-        let range = match place {
-            Some(Place::Pool) => String::new(),
-            Some(Place::At(range)) => format!("--range {range} "),
-            None => {
-                return format!(
-                    "make room first: {} gives out all that is left ({})",
-                    site.by.name(),
-                    site.place
-                );
-            }
-        };
-        if site.by == Allocator::SystemdContainers {
-            let (first, last) = (site.range.first(), site.range.last());
-            return format!(
-                "in /etc/subidctl/policy.toml: reserve = [{{ name = \"systemd\", first = {first}, last = {last} }}]\n\
-                 sudo subidctl apply --replace {range}{name}"
-            );
-        }
-        format!("sudo subidctl release --range {} {name}\nsudo subidctl apply {range}{name}", claim.range)
-    }
 }
 
 fn homed(survey: &Survey<'_>) -> Vec<Seen> {
@@ -377,19 +339,16 @@ fn auto(survey: &Survey<'_>) -> Vec<Seen> {
     let high = lines(survey).filter(|(_, c)| c.owner == b"containers" && c.range.last() >= CEILING);
     let seen = high.map(|(kind, claim)| {
         let message = format!("{} of containers goes beyond 2^31", claim.range);
-        let fix = "nothing to do unless a program in such a container fails".to_owned();
-        survey.of_claim(kind, claim, message, fix)
+        survey.of_claim(kind, claim, message, String::new())
     });
     seen.collect()
 }
 
 fn unread(survey: &Survey<'_>) -> Vec<Seen> {
-    let seen = survey.snapshot.site.unread.iter().map(|sentence| Seen {
-        message: sentence.clone(),
-        evidence: sentence.clone(),
-        fix: "see that root can read the file and that it says what it should, then: sudo subidctl audit"
-            .to_owned(),
-        ..Seen::default()
+    let seen = survey.snapshot.site.unread.iter().map(|sentence| {
+        // `SSSD's ID ranges are not known: cannot read …`
+        let (message, evidence) = sentence.split_once(": ").unwrap_or((sentence, sentence));
+        Seen { message: message.to_owned(), evidence: evidence.to_owned(), ..Seen::default() }
     });
     seen.collect()
 }

@@ -1,7 +1,7 @@
 //! Both files as files: mode, owner, links, mounts.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all};
 use crate::range::Kind;
 use crate::snapshot::{FileStatus, IdFile};
 
@@ -15,7 +15,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   newuidmap and getsubids see no range of anybody, while podman's own reader follows the link. \
                   Configuration management and shared /etc folders make such links.",
         consequence: "newuidmap grants nobody anything; useradd and usermod fail",
-        audit: Some(|survey| each(survey, symlink)),
+        repair: "sudo cp -p --remove-destination \"$(readlink -f FILE)\" FILE",
+        audit: Some(|survey| all(each(survey, symlink))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -28,7 +29,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   -v /etc/subuid:…), and /dev/null is bound over files to hide them. No program can read ranges \
                   there, and one that opens a pipe waits for ever.",
         consequence: "nobody can be granted a range",
-        audit: Some(|survey| each(survey, not_regular)),
+        repair: "sudo mv FILE FILE.odd, then sudo install -m 0644 /dev/null FILE",
+        audit: Some(|survey| all(each(survey, not_regular))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -41,7 +43,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   give himself the IDs of any account: newuidmap grants what the file says. shadow keeps the \
                   owner that it finds when it writes the file anew.",
         consequence: "its owner can become root on this host",
-        audit: Some(|survey| each(survey, owner)),
+        repair: "sudo chown root:root FILE",
+        audit: Some(|survey| all(each(survey, owner))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -54,7 +57,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   what the file says, 0 included. shadow keeps the group's right to write when it writes the file \
                   anew (it takes the mode & 0664). The right mode is 0644.",
         consequence: "whoever can write to it can become root on this host",
-        audit: Some(|survey| each(survey, writable)),
+        repair: "sudo chmod go-w FILE",
+        audit: Some(|survey| all(each(survey, writable))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -67,7 +71,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   Arch) does not and ends without a word up to shadow 4.19; podman, buildah and rootlesskit read \
                   the file as the user and say 'permission denied'. There is nothing secret in it.",
         consequence: "some programs find no range for anybody",
-        audit: Some(|survey| each(survey, unreadable)),
+        repair: "sudo chmod a+r FILE",
+        audit: Some(|survey| all(each(survey, unreadable))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -79,7 +84,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "The file is there, and reading it failed or was given up at 256 MiB: ten times what a million \
                   lines take, and more than useradd and newuidmap can work with.",
         consequence: "what it grants is not known, and subidctl changes nothing",
-        audit: Some(|survey| each(survey, unread)),
+        repair: "see what reading it says: sudo head -c 1000 FILE",
+        audit: Some(|survey| all(each(survey, unread))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -92,7 +98,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   src/useradd.c); a container needs both. That neither exists is fine: then this host gives no \
                   subordinate IDs at all.",
         consequence: "no container here gets both uids and gids",
-        audit: Some(missing),
+        repair: "sudo install -m 0644 /dev/null FILE",
+        audit: Some(|survey| all(missing(survey))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -105,7 +112,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   renames: useradd has already written passwd when it fails at subuid. Containers get such files \
                   by -v /etc/subuid:/etc/subuid.",
         consequence: "useradd, usermod and subidctl cannot change it",
-        audit: Some(|survey| each(survey, mounted)),
+        repair: "sudo umount FILE",
+        audit: Some(|survey| all(each(survey, mounted))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -117,7 +125,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Somebody set the attribute with chattr, most likely to keep tools from changing the file. \
                   useradd then makes the account and fails at subuid; subidctl refuses before anything changes.",
         consequence: "nothing can change it until the attribute is taken off",
-        audit: Some(|survey| each(survey, immutable)),
+        repair: "sudo chattr -ia FILE",
+        audit: Some(|survey| all(each(survey, immutable))),
         reach: Reach::Nobody,
         ..BASE
     },

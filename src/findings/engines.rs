@@ -16,6 +16,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   whatever PATH says, and must belong to root and be writable by root alone. One that is not there \
                   proves nothing, neither good nor bad.",
         consequence: "nobody knows whether this engine would work",
+        repair: "install the engine; where its program cannot be trusted, put the real one in its place",
         ..BASE
     },
     Entry {
@@ -27,6 +28,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   only in a new namespace. 'podman system migrate' ends the pause process and stops the user's \
                   running containers; a daemon is restarted. Images and containers stay.",
         consequence: "images with files of higher IDs cannot be unpacked, as if the range had not been given",
+        repair: "podman system migrate, as the user; of a daemon: systemctl --user restart docker \
+                 (containerd)",
         ..BASE
     },
     Entry {
@@ -37,6 +40,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   and go on with one ID: 0 inside is the user, and nothing else exists. Most images cannot be \
                   unpacked there.",
         consequence: "every file of another owner than root fails: 'potentially insufficient UIDs or GIDs'",
+        repair: "mend what keeps the ranges from being mapped: subidctl verify USER names it; then, as the user: \
+                 podman system migrate",
         ..BASE
     },
     Entry {
@@ -47,6 +52,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   (containers.conf, storage.conf, flags of a service). Or the ranges come from a directory that \
                   this build of the engine does not ask.",
         consequence: "containers run with IDs that nobody planned for them",
+        repair: "see what the engine reads: getsubids USER, and its own settings",
         ..BASE
     },
     Entry {
@@ -56,6 +62,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Other engines put all of a user's ranges together. Apptainer takes the first line that has 65536 IDs \
                   or more, alone.",
         consequence: "apptainer --fakeroot refuses, although other engines work",
+        repair: "sudo subidctl apply --count N USER, where N is what the user has and 65536 more",
         ..BASE
     },
     Entry {
@@ -66,6 +73,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   is to look at. It is started by the user's systemd, and ends with the last session unless the \
                   user lingers.",
         consequence: "nobody knows which IDs its containers would have; none can run now",
+        repair: "systemctl --user start docker (containerd), as the user",
         ..BASE
     },
     Entry {
@@ -77,6 +85,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   helpers and the kernel are right. What the engine said is all that is known: its storage, its \
                   settings or its network may be broken.",
         consequence: "this engine's containers do not start",
+        repair: "see what the engine says when it is asked for more: podman --log-level=debug unshare true",
         ..BASE
     },
 ];

@@ -1,6 +1,6 @@
 //! The user's own lines, as far as they keep a container from starting.
 
-use super::{BASE, Entry, Facts, Group, Seen, Status, is_map};
+use super::{BASE, Entry, Facts, Group, Seen, Status, all, is_map};
 use crate::idmap::{MAX_EXTENTS, PAGE, podman, text_len};
 use crate::proof::Step;
 use crate::range::Kind;
@@ -15,6 +15,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Without a line in both /etc/subuid and /etc/subgid a container has one ID, and images with files \
                   of other users cannot be unpacked.",
         consequence: "rootless containers get a single ID",
+        repair: "sudo subidctl apply USER",
         explains: |step, _| step == Step::Prepare,
         find: |facts| each(facts, no_range),
         ..BASE
@@ -26,9 +27,10 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "the user has more ranges than a map can hold",
         explain: "The kernel takes 340 extents, written as less than one page of text (user_namespaces(7)).",
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        repair: "sudo subidctl apply --replace USER gives fewer, larger ranges",
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, too_long),
-        audit: Some(super::shares::too_long),
+        audit: Some(|survey| all(super::shares::too_long(survey))),
         ..BASE
     },
 ];

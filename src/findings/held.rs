@@ -1,7 +1,7 @@
 //! Lines that hold IDs which no container may have: those of the host itself and of accounts.
 
 use super::files::{each, own_id};
-use super::{BASE, Entry, Group, Seen, Status, Survey, is_map};
+use super::{ANOTHER, BASE, Entry, Found, Group, Status, Survey, is_map};
 use crate::range::Kind;
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -15,6 +15,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   which asks no questions, and from copying the line of a container's own /etc/subuid, where 0 is \
                   harmless. No program that allocates ranges makes one.",
         consequence: "the owner can become root of this host at any time, without a password",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-root")),
         ..BASE
     },
@@ -28,6 +29,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   New services get IDs there with the next package, whether or not the ID is in use today \
                   (systemd, UIDS-GIDS; Debian, base-passwd).",
         consequence: "the owner can act as system services, and through groups such as disk or shadow as root",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-system-id")),
         ..BASE
     },
@@ -41,6 +43,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   useradd: it reads the home folder, also over NFS (CVE-2024-56433 is the same fault made by \
                   useradd itself).",
         consequence: "the owner can read and change the files of people, also of those who get an account later",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-login-id")),
         ..BASE
     },
@@ -53,6 +56,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   clients without a mapping, of FUSE. nobody is also what many services drop to. Who may map it \
                   is all of them at once. Ranges that start at 65536 or above avoid it.",
         consequence: "the owner can act as nobody, and as every service that runs as nobody",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-nobody")),
         ..BASE
     },
@@ -65,6 +69,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   it changes nothing and says that it did. systemd and Debian never give it to anybody \
                   (systemd, UIDS-GIDS).",
         consequence: "files of this ID keep their former owner where 16-bit interfaces are used",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-65535")),
         ..BASE
     },
@@ -77,6 +82,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   become this user stays who it was, root for example. The kernel maps IDs up to 4294967294 only \
                   (user_namespaces(7)). libsubid of shadow hands it out where its pool reaches so far.",
         consequence: "a map with this ID is refused, and what changes to it keeps the rights that it had",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-minus-one")),
         ..BASE
     },
@@ -89,6 +95,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   ID twice, which the kernel refuses. Common with accounts of a directory, whose uids are above \
                   100000 and meet shadow's usual pool (podman issue 4436, moby issue 49810).",
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        repair: ANOTHER,
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, own_id),
         audit: Some(own),
@@ -104,6 +111,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the two meet sooner or later. The owner of the range is then that account, also on its NFS \
                   home (CVE-2024-56433).",
         consequence: "the owner of the range can act as that account and read and change its files",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "holds-account")),
         ..BASE
     },
@@ -116,6 +124,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   be listed and new ones come without notice, so that the whole span counts, not only the IDs \
                   that answer today.",
         consequence: "an account of the directory, now or later, has an ID that the owner's containers use",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "in-declared-range")),
         ..BASE
     },
@@ -128,14 +137,15 @@ pub(super) static ENTRIES: &[Entry] = &[
                   DynamicUser, and 2147352576 to 2147418111 for foreign files; it gives them out without looking \
                   into /etc/subuid (systemd, UIDS-GIDS). The policy's reserve key adds what this site keeps.",
         consequence: "a service or file that gets one of these IDs is the container owner's to read and change",
+        repair: ANOTHER,
         audit: Some(|survey| held(survey, "in-reserved-range")),
         ..BASE
     },
 ];
 
 /// The lines of which this is the gravest that they meet.
-fn held(survey: &Survey<'_>, id: &str) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn held<'s>(survey: &'s Survey<'s>, id: &'static str) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let met = survey.met[kind].iter().filter(move |(_, met)| met.id == id);
         met.filter_map(move |(index, met)| {
             let claim = survey.claims[kind].get(*index)?;
@@ -145,12 +155,12 @@ fn held(survey: &Survey<'_>, id: &str) -> Vec<Seen> {
             Some(survey.of_claim(kind, claim, message, survey.another(claim.owner)))
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// The lines that hold their owner's uid or primary gid.
-fn own(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn own<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         survey.live(kind).filter_map(move |claim| {
             let account = survey.account(claim.owner)?;
             let id = match kind {
@@ -164,5 +174,5 @@ fn own(survey: &Survey<'_>) -> Vec<Seen> {
             claim.range.contains(id).then(seen)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }

@@ -14,6 +14,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Only these two programs may write a user's ranges into the map of a container. They come \
                   with the package uidmap or shadow.",
         consequence: "no rootless container gets more than one ID",
+        repair: "install the package with newuidmap: uidmap on Debian and Ubuntu, shadow-utils \
+                 elsewhere",
         explains: |step, _| is_map(step),
         find: |facts| each(facts, missing),
         ..BASE
@@ -26,6 +28,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A helper that runs with root's rights must be a regular file of root's, in a folder of \
                   root's, that nobody else can write to. Such a one is never started.",
         consequence: "whoever can write to it can become any user",
+        repair: "remove the program and install its package anew",
         explains: |step, _| is_map(step),
         find: |facts| each(facts, untrusted),
         ..BASE
@@ -39,6 +42,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   capability with the effective bit. Copies of a system (tar, image builds, rsync without -X) \
                   lose either.",
         consequence: "the kernel refuses the map",
+        repair: "sudo chmod u+s HELPER; where it has file capabilities: sudo setcap cap_setuid=ep \
+                 HELPER (newgidmap: cap_setgid)",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| each(facts, no_privilege),
         ..BASE
@@ -51,6 +56,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "With both, the program runs as root with the file's capabilities alone, which do not let it \
                   open the map of another user's process.",
         consequence: "newuidmap: open of uid_map failed: Permission denied",
+        repair: "sudo setcap -r HELPER",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| each(facts, both),
         ..BASE
@@ -62,6 +68,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "a helper lies on a file system mounted nosuid",
         explain: "On such a mount setuid bits and file capabilities have no effect.",
         consequence: "the kernel refuses the map",
+        repair: "sudo mount -o remount,bind,suid MOUNT",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| each(facts, nosuid_mount),
         ..BASE
@@ -74,6 +81,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Engines take the first newuidmap of PATH. One without privileges (from nix, conda or a home \
                   folder) makes them fail where subidctl succeeds.",
         consequence: "engines may use the wrong helper",
+        repair: "put /usr/bin before that folder in PATH",
         find: |facts| each(facts, shadowed),
         session: true,
         ..BASE
@@ -185,7 +193,6 @@ fn shadowed(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         file: Some(other.clone()),
         message: format!("PATH finds {other} before {path}"),
         evidence: format!("{other} is the first {} in PATH", kind.helper()),
-        fix: "put /usr/bin before that folder in PATH".to_owned(),
         ..Seen::default()
     })
 }

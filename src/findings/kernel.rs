@@ -13,12 +13,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "the kernel has no user namespaces",
         explain: "It was built without CONFIG_USER_NS.",
         consequence: "no rootless container can start",
+        repair: "boot a kernel with CONFIG_USER_NS=y",
         explains: |step, _| step == Step::Unshare,
         find: |facts| {
             let there = facts.machine.kernel.user_namespaces;
-            one(!there, "the kernel has no user namespaces", || {
-                ("/proc/self/ns/user does not exist".into(), "boot a kernel with CONFIG_USER_NS=y".into())
-            })
+            one(!there, "the kernel has no user namespaces", || "/proc/self/ns/user does not exist".into())
         },
         ..BASE
     },
@@ -29,14 +28,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "user.max_user_namespaces is 0",
         explain: "Some hardening guides set it; it forbids user namespaces to everybody.",
         consequence: "no rootless container can start",
+        repair: "sudo sysctl -w user.max_user_namespaces=28633",
         explains: |step, _| step == Step::Unshare,
         find: |facts| {
             let zero = facts.machine.kernel.max_user_namespaces == Some(0);
             one(zero, "user namespaces are limited to none", || {
-                (
-                    "/proc/sys/user/max_user_namespaces is 0".into(),
-                    "sudo sysctl -w user.max_user_namespaces=28633".into(),
-                )
+                "/proc/sys/user/max_user_namespaces is 0".into()
             })
         },
         ..BASE
@@ -48,6 +45,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "another kind of namespace is limited to none",
         explain: "A container needs mount, pid, net, ipc and uts namespaces as well.",
         consequence: "no container can start",
+        repair: "sudo sysctl -w user.max_…_namespaces=28633",
         explains: |step, _| step == Step::Unshare,
         find: |facts| {
             let zero = &facts.machine.kernel.other_limits_zero;
@@ -68,14 +66,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "kernel.unprivileged_userns_clone is 0",
         explain: "A switch of Debian's and Arch's older or hardened kernels: only root may make user namespaces.",
         consequence: "no rootless container can start",
+        repair: "sudo sysctl -w kernel.unprivileged_userns_clone=1",
         explains: |step, _| step == Step::Unshare,
         find: |facts| {
             let off = facts.machine.kernel.unprivileged_userns_clone == Some(0);
             one(off, "user namespaces are for root alone", || {
-                (
-                    "/proc/sys/kernel/unprivileged_userns_clone is 0".into(),
-                    "sudo sysctl -w kernel.unprivileged_userns_clone=1".into(),
-                )
+                "/proc/sys/kernel/unprivileged_userns_clone is 0".into()
             })
         },
         ..BASE
@@ -88,6 +84,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Ubuntu from 23.10 on. A program needs a profile with the rule `userns,`. The engines come with \
                   theirs; subidctl, and anything of your own, needs one too.",
         consequence: "a program without such a profile gets no namespace, or one without capabilities",
+        repair: "install an AppArmor profile with `userns,` for this program's path, then: sudo \
+                 systemctl reload apparmor",
         explains: |step, words| {
             matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
                 && not_permitted(words)
@@ -95,12 +93,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         find: |facts| {
             let on = facts.machine.kernel.apparmor_restrict.is_some_and(|value| value != 0);
             one(on, "AppArmor restricts user namespaces", || {
-                (
-                    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1".into(),
-                    "install an AppArmor profile with `userns,` for this program's path, then: \
-                     sudo systemctl reload apparmor"
-                        .into(),
-                )
+                "/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1".into()
             })
         },
         ..BASE
@@ -113,14 +106,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "The kernel refuses user namespaces to processes whose root folder is not their mount \
                   namespace's (user_namespaces(7)).",
         consequence: "no rootless container can start from here",
+        repair: "run it outside the chroot, or enter the tree by pivot_root (systemd-nspawn, \
+                 unshare -R)",
         explains: |step, _| step == Step::Unshare,
         find: |facts| {
             one(facts.machine.process.chroot, "this is a chroot", || {
-                (
-                    "no mount point / in /proc/self/mountinfo".into(),
-                    "run it outside the chroot, or enter the tree by pivot_root (systemd-nspawn, unshare -R)"
-                        .into(),
-                )
+                "no mount point / in /proc/self/mountinfo".into()
             })
         },
         ..BASE
@@ -135,14 +126,12 @@ pub(super) static ENTRIES: &[Entry] = &[
                   (RestrictAddressFamilies=, SystemCallFilter= …) of units without root, container engines for \
                   no-new-privileges.",
         consequence: "the kernel refuses the map",
+        repair: "run it without no_new_privs: drop NoNewPrivileges= and options that imply it from \
+                 the unit",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: |facts| {
             one(facts.machine.process.no_new_privs, "this process cannot gain privileges", || {
-                (
-                    "NoNewPrivs: 1 in /proc/self/status".into(),
-                    "run it without no_new_privs: drop NoNewPrivileges= and options that imply it from the unit"
-                        .into(),
-                )
+                "NoNewPrivs: 1 in /proc/self/status".into()
             })
         },
         ..BASE
@@ -156,6 +145,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   newuidmap needs CAP_SETUID, newgidmap CAP_SETGID; setuid helpers of shadow before 4.15 \
                   CAP_SYS_ADMIN too.",
         consequence: "the kernel refuses the map",
+        repair: "give the capability back: in a unit CapabilityBoundingSet=, for a container \
+                 --cap-add",
         explains: |step, words| (is_map(step) || step == Step::Drop) && not_permitted(words),
         find: bounding_set,
         ..BASE
@@ -167,6 +158,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "this user namespace does not have the user's IDs",
         explain: "subidctl itself runs in a container, and only IDs that exist here can be mapped further.",
         consequence: "the kernel refuses the map",
+        repair: "give the outer container these IDs, or choose a range within its own",
         explains: |step, words| is_map(step) && not_permitted(words),
         find: outer_map,
         ..BASE
@@ -179,14 +171,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "newuidmap serves only processes whose group is the one of passwd; newgrp, sg and batch \
                   systems change it.",
         consequence: "newuidmap: Target process … is owned by a different user",
+        repair: "log in again, or leave the shell that newgrp or sg began",
         explains: |step, words| is_map(step) && words.contains("is owned by a different user"),
         find: |facts| {
             let Some((now, primary)) = facts.machine.process.gid_differs else { return Vec::new() };
             one(true, "the primary group is another one", || {
-                (
-                    format!("group {now}, while passwd says {primary}"),
-                    "log in again, or leave the shell that newgrp or sg began".into(),
-                )
+                format!("group {now}, while passwd says {primary}")
             })
         },
         session: true,
@@ -199,27 +189,25 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "a seccomp filter is active",
         explain: "Container engines forbid new namespaces and mounts to what runs inside.",
         consequence: "the filter may refuse what a container needs",
+        repair: "run the outer container with --security-opt seccomp=unconfined",
         explains: |step, words| {
             matches!(step, Step::Unshare | Step::Enter | Step::Mount | Step::Command) && not_permitted(words)
         },
         find: |facts| {
             one(facts.machine.process.seccomp, "a seccomp filter is active", || {
-                (
-                    "Seccomp in /proc/self/status is not 0".into(),
-                    "run the outer container with --security-opt seccomp=unconfined".into(),
-                )
+                "Seccomp in /proc/self/status is not 0".into()
             })
         },
         ..BASE
     },
 ];
 
-fn one(found: bool, message: &str, texts: impl FnOnce() -> (String, String)) -> Vec<Seen> {
+/// What the entry's own words mend, where it is found.
+fn one(found: bool, message: &str, evidence: impl FnOnce() -> String) -> Vec<Seen> {
     if !found {
         return Vec::new();
     }
-    let (evidence, fix) = texts();
-    vec![Seen { message: message.to_owned(), evidence, fix, ..Seen::default() }]
+    vec![Seen { message: message.to_owned(), evidence: evidence(), ..Seen::default() }]
 }
 
 /// Bits of linux/capability.h.
@@ -240,12 +228,13 @@ fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
         missing.push("CAP_SYS_ADMIN");
     }
     let names = missing.join(", ");
-    one(!missing.is_empty(), "the bounding set lacks a capability", || {
-        (
-            format!("{names} not in CapBnd {:016x} of /proc/self/status", process.bounding),
-            format!("give {names} back: in a unit CapabilityBoundingSet=, for a container --cap-add"),
-        )
-    })
+    let seen = Seen {
+        message: "the bounding set lacks a capability".to_owned(),
+        evidence: format!("{names} not in CapBnd {:016x} of /proc/self/status", process.bounding),
+        fix: format!("give {names} back: in a unit CapabilityBoundingSet=, for a container --cap-add"),
+        ..Seen::default()
+    };
+    if missing.is_empty() { Vec::new() } else { vec![seen] }
 }
 
 fn outer_map(facts: &Facts<'_>) -> Vec<Seen> {

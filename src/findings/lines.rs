@@ -1,7 +1,7 @@
 //! Lines that not every program reads as a range: what they are, and what each program makes of them.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
+use super::{AS_MEANT, BASE, Entry, Found, Group, Reach, Seen, Status, Survey, all};
 use crate::idfile::{Dialect, Oddity, Verdict, canonical_line};
 use crate::range::{Kind, Login, Range};
 use crate::text::escape;
@@ -17,6 +17,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   refuse it as a whole, newuidmap included. Go programs read on. Such bytes come from a power cut \
                   on a file system that keeps the length of a file and not its content.",
         consequence: "with later versions of shadow no user of this host can start a rootless container",
+        repair: "sudo sed -i to write the line anew, or to remove it: no plan writes into such a \
+                 file",
         audit: Some(|survey| odd(survey, Oddity::Nul)),
         reach: Reach::Everybody,
         ..BASE
@@ -30,6 +32,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   81821d3e), and podman, buildah and rootlesskit stop at it for every user of the host: \
                   'Format not correct for /etc/subuid file'. A colon too many in a script is enough.",
         consequence: "podman, buildah and rootlesskit fail for every user of this host",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::ExtraFields)),
         reach: Reach::Everybody,
         ..BASE
@@ -45,6 +48,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   line and no user of the host starts a container. Apptainer deletes such lines with its next \
                   write.",
         consequence: "podman, buildah and rootlesskit fail for every user of this host",
+        repair: "sudo sed -i to make the line a comment",
         audit: Some(|survey| odd(survey, Oddity::StopsReaders)),
         reach: Reach::Everybody,
         ..BASE
@@ -58,6 +62,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   well: it skips the line, keeps it when it writes, and sorts nothing behind the first of them. \
                   Go programs take the sign for a part of the owner's name.",
         consequence: "shadow grants nothing by this line, and no longer sorts the lines behind it",
+        repair: "sudo sed -i to make the line a comment",
         audit: Some(|survey| odd(survey, Oddity::NisMarker)),
         ..BASE
     },
@@ -69,6 +74,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "shadow copies a line into 1024 bytes to parse it and rejects what does not fit \
                   (lib/subordinateio.c); Go programs have no such limit and read the range.",
         consequence: "engines ask for a range that newuidmap does not know",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::TooLong)),
         ..BASE
     },
@@ -81,6 +87,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   for the user that it names ('strconv.Atoi: parsing …'), as far as it names one. What was meant \
                   stands nowhere.",
         consequence: "nobody is granted anything by this line, and podman fails for its owner",
+        repair: "sudo sed -i to make the line a comment, without its colons",
         audit: Some(|survey| odd(survey, Oddity::Unread)),
         ..BASE
     },
@@ -93,6 +100,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   or # behind a !. The IDs are taken all the same: every program that looks for free ones steps \
                   over them.",
         consequence: "the IDs are lost: nobody can use them, and nobody else is given them",
+        repair: "sudo sed -i to make the line a comment, without its colons",
         audit: Some(|survey| odd(survey, Oddity::OddOwner)),
         ..BASE
     },
@@ -106,7 +114,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   cuts the last character and reads 6553 for 65536. The next 'echo … >>' makes one line of two. \
                   printf without \\n and editors on other systems write such files.",
         consequence: "with shadow 4.19 and later no user of this host can start a rootless container",
-        audit: Some(final_newline),
+        repair: "sudo subidctl audit --fix",
+        audit: Some(|survey| all(final_newline(survey))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -120,6 +129,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   other either. Go programs skip the line. To keep IDs on purpose, write '!bob:…', which \
                   'subidctl release' does.",
         consequence: "nobody is granted these IDs, and nobody else is given them",
+        repair: "nothing to do; to free the IDs: sudo sed -i to take its colons away",
         audit: Some(|survey| odd(survey, Oddity::CommentedRange)),
         reach: Reach::Nobody,
         ..BASE
@@ -134,6 +144,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   and uutils drop them when they write, and Docker Desktop refuses them (desktop-linux issue \
                   191). subidctl leaves them where they are.",
         consequence: "harmless; other programs move comments to the end of the file, or drop them",
+        repair: "nothing to do",
         audit: Some(|survey| odd(survey, Oddity::Comment)),
         reach: Reach::Nobody,
         ..BASE
@@ -146,6 +157,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "No program stumbles over it: Go programs skip it, and shadow ignores it as a line that it \
                   cannot parse and keeps it when it writes.",
         consequence: "harmless",
+        repair: "nothing to do",
         audit: Some(|survey| odd(survey, Oddity::Blank)),
         reach: Reach::Nobody,
         ..BASE
@@ -153,8 +165,8 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// The lines with this oddity.
-pub(super) fn odd(survey: &Survey<'_>, which: Oddity) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+pub(super) fn odd<'s>(survey: &'s Survey<'s>, which: Oddity) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let lines = survey.odd[kind].iter().filter(move |(_, oddity)| *oddity == which);
         lines.map(move |(line, _)| {
             let raw = survey.bytes(kind, *line);
@@ -169,7 +181,7 @@ pub(super) fn odd(survey: &Survey<'_>, which: Oddity) -> Vec<Seen> {
             }
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// What is wrong with a line: who reads it how.
@@ -198,7 +210,6 @@ fn final_newline(survey: &Survey<'_>) -> Vec<Seen> {
                 line: Some(line),
                 message: "shadow up to 4.18 reads the file, from 4.19 on it refuses it".to_owned(),
                 evidence: survey.raw(kind, line),
-                fix: "sudo subidctl audit --fix".to_owned(),
                 ..Seen::default()
             }
         })

@@ -4,7 +4,7 @@
 mod allocators;
 mod cause;
 mod check;
-mod defaults;
+mod computed;
 mod disk;
 mod engines;
 mod files;
@@ -12,14 +12,17 @@ mod held;
 mod helpers;
 mod kernel;
 mod lines;
+mod moves;
 mod numbers;
 mod order;
 mod owners;
 mod pages;
 mod peers;
+mod pools;
 mod ranges;
 mod rows;
 mod shares;
+mod sources;
 mod spelling;
 mod state;
 mod survey;
@@ -33,7 +36,7 @@ pub use survey::{Audit, Survey, audit};
 use crate::proof::Step;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 use crate::snapshot::Machine;
-use crate::text::escape;
+use crate::text::{escape, shortened};
 
 /// What findings are made from.
 #[derive(Debug, Clone, Copy)]
@@ -187,6 +190,8 @@ pub struct Finding {
     pub evidence: String,
     /// What mends it: a command or a sentence a line, the first choice first.
     pub fix: String,
+    /// How many it stands for: one, unless there are too many of them to list.
+    pub count: usize,
 }
 
 /// One entry of the catalogue.
@@ -204,12 +209,15 @@ pub struct Entry {
     pub explain: &'static str,
     /// What comes of it, one line.
     pub consequence: &'static str,
+    /// What mends it, for `explain`: the commands that the fix of a finding fills in, or the fix itself where
+    /// there is nothing to fill in.
+    pub repair: &'static str,
     /// Whether it explains that this step failed with these words.
     explains: fn(Step, &str) -> bool,
     /// Looks for it on one user's way to a container.
     find: fn(&Facts<'_>) -> Vec<Seen>,
     /// Looks for it in both files and on the host, all owners; `None` where `audit` has no part in it.
-    audit: Option<fn(&Survey<'_>) -> Vec<Seen>>,
+    audit: Option<for<'s> fn(&'s Survey<'s>) -> Found<'s>>,
     /// Said only of lines of which nothing else is said.
     alone: bool,
     /// Whom `check` tells what `audit` finds.
@@ -240,6 +248,7 @@ const BASE: Entry = Entry {
     title: "",
     explain: "",
     consequence: "",
+    repair: "",
     explains: |_, _| false,
     find: |_| Vec::new(),
     audit: None,
@@ -248,6 +257,23 @@ const BASE: Entry = Entry {
     session: false,
     engines: &[],
 };
+
+/// What mends a line of an owner who should have other IDs.
+const ANOTHER: &str =
+    "sudo subidctl apply --replace USER; where no account has that name: sudo subidctl release USER";
+
+/// What mends a line that not every program reads alike, and of which a person has to say what was meant.
+const AS_MEANT: &str = "sudo subidctl apply --replace USER gives other IDs; to keep them, or to take the line out: \
+                        sudo sed -i as audit prints it for the line";
+
+/// What an entry sees in the files and on the host, one after the other: of a million lines each may have
+/// its fault.
+type Found<'s> = Box<dyn Iterator<Item = Seen> + 's>;
+
+/// What is seen at once.
+fn all(seen: Vec<Seen>) -> Found<'static> {
+    Box::new(seen.into_iter())
+}
 
 /// What an entry's function saw.
 #[derive(Debug, Default)]
@@ -260,6 +286,7 @@ struct Seen {
     owner: Option<Vec<u8>>,
     message: String,
     evidence: String,
+    /// Empty: the entry's repair.
     fix: String,
     /// Instead of the entry's severity: what could not be looked at.
     status: Option<Status>,
@@ -287,13 +314,14 @@ impl Entry {
             status: seen.status.unwrap_or(self.severity),
             file: seen.file,
             line: seen.line,
-            owner: seen.owner.map(|owner| escape(&owner)),
-            other: seen.other.map(|owner| escape(&owner)),
-            message: seen.message,
+            owner: seen.owner.map(|owner| shortened(escape(&owner))),
+            other: seen.other.map(|owner| shortened(escape(&owner))),
+            message: shortened(seen.message),
             consequence: self.consequence.to_owned(),
             later: rows::later(self.id),
-            evidence: seen.evidence,
-            fix: seen.fix,
+            evidence: shortened(seen.evidence),
+            fix: if seen.fix.is_empty() { self.repair.to_owned() } else { seen.fix },
+            count: 1,
         }
     }
 }
@@ -317,8 +345,9 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         disk::ENTRIES,
         state::ENTRIES,
         allocators::ENTRIES,
-        defaults::COMPUTED,
-        defaults::ENTRIES,
+        computed::ENTRIES,
+        pools::ENTRIES,
+        sources::ENTRIES,
         numbers::HIGH,
         engines::ENTRIES,
         pages::ENTRIES,

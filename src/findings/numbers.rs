@@ -1,7 +1,7 @@
 //! Lines whose numbers make no range, or one at the upper end of the IDs.
 
 use super::lines::odd;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Found, Group, Status, Survey};
 use crate::idfile::Oddity;
 use crate::policy::CEILING;
 use crate::range::Kind;
@@ -16,6 +16,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   drops it (shadow db3ca9f9), and newuidmap then says that the range is not allowed, or before \
                   'subuid overflow detected'. Made by hand, mostly by a last ID in the place of the count.",
         consequence: "what the owner gets depends on the version of shadow, and can be other IDs than the file says",
+        repair: "sudo subidctl apply --replace USER; or sudo sed -i to take the line out",
         audit: Some(|survey| odd(survey, Oddity::BeyondSpace)),
         ..BASE
     },
@@ -29,6 +30,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   end and grants every ID of the host, root's too (shadow 9463d57b); with any other start it \
                   grants nothing. podman asks for a map with an empty extent, which the kernel refuses.",
         consequence: "with start 0 the owner can become root of this host; else containers fail",
+        repair: "sudo sed -i to make the line a comment, without its colons",
         audit: Some(|survey| odd(survey, Oddity::CountZero)),
         ..BASE
     },
@@ -45,13 +47,14 @@ pub(super) static HIGH: &[Entry] = &[Entry {
                   Apptainer's 'config fakeroot' hands out from 4294836224 downwards and FreeIPA from 2147483648 \
                   on; userborn never goes there.",
     consequence: "some software fails on these IDs, or takes them for errors",
+    repair: "where it is in nobody's way, leave it; else: sudo subidctl apply --replace USER",
     audit: Some(above),
     alone: true,
     ..BASE
 }];
 
-fn above(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn above<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let high = survey.live(kind).filter(|claim| claim.range.last() >= CEILING);
         high.map(move |claim| {
             let owner = crate::text::escape(claim.owner);
@@ -60,5 +63,5 @@ fn above(survey: &Survey<'_>) -> Vec<Seen> {
             survey.of_claim(kind, claim, message, fix)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }

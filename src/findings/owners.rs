@@ -1,12 +1,14 @@
 //! Whose the lines are: owners without an account, and accounts that are no longer what they were.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::lines::rewritten;
+use super::survey::user_word;
+use super::{BASE, Entry, Found, Group, Seen, Status, Survey, all};
 use crate::idfile::{Claim, Oddity};
-use crate::range::{Kind, Uid};
+use crate::range::{Kind, Login, Uid};
 use crate::snapshot::{Account, Known};
-use crate::text::{escape, shell_word};
+use crate::text::escape;
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -18,6 +20,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   so do podman and its kin; 4.20 reads it as a number and grants the range to uid 1001. printf \
                   '%05d' writes such owners.",
         consequence: "the range belongs to nobody, or with shadow 4.20 to the account with this uid",
+        repair: "sudo sed -i to write the uid in plain decimal",
         audit: Some(|survey| unknown(survey, Why::LeadingZero)),
         ..BASE
     },
@@ -30,6 +33,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   The account has no ranges under its new name, and whoever gets the old name inherits the range \
                   with the files in it. subidctl knows it by the uid that its ledger noted.",
         consequence: "the user's containers fail, and the next account of the old name inherits the range",
+        repair: "sudo sed -i to write the new name; or, to give other IDs: sudo subidctl release \
+                 OLD-NAME and sudo subidctl apply NEW-NAME",
         audit: Some(|survey| unknown(survey, Why::Renamed)),
         ..BASE
     },
@@ -43,6 +48,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   none. subidctl noted the uid in its ledger when it gave the range. A line with the uid as its \
                   owner loses its account with usermod -u.",
         consequence: "the range may be another person's now, with the files of the former one",
+        repair: "where it is the same person, nothing, or sudo sed -i to write the new uid; else: \
+                 sudo subidctl apply --replace USER",
         audit: Some(uid_changed),
         ..BASE
     },
@@ -55,6 +62,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   account that gets this uid inherits the range and the files in it. 'subidctl release' keeps \
                   the IDs from being given to anybody.",
         consequence: "the next account with this uid inherits the range and the files in it",
+        repair: "sudo subidctl release UID, or release --stale for all of them",
         audit: Some(|survey| unknown(survey, Why::Gone)),
         ..BASE
     },
@@ -68,6 +76,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the range to the next account of that name, without a word, and so do all engines. Where a \
                   directory did not answer, nobody knows, and nothing is said against the line.",
         consequence: "the next account of this name inherits the range and the files in it",
+        repair: "sudo subidctl release USER, or release --stale for all of them",
         audit: Some(no_account),
         ..BASE
     },
@@ -80,6 +89,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   lxc-usernsexec compares the name alone; so did older Incus (issue 575) and Docker (moby issue \
                   40926). Where such a program is installed, a line by uid is invisible to it.",
         consequence: "that program finds no range for this user",
+        repair: "sudo sed -i to write the name in place of the uid",
         audit: Some(by_number),
         ..BASE
     },
@@ -105,13 +115,21 @@ fn ledger<'a>(survey: &Survey<'a>) -> HashMap<&'a [u8], &'a Known> {
     survey.snapshot.known.iter().map(|known| (&known.owner[..], known)).collect()
 }
 
-/// The lines without an account, with the reason and, for a renamed one, the account.
-fn nobodys<'a>(survey: &Survey<'a>) -> Vec<(Kind, Claim<'a>, Why<'a>, Option<&'a Account>)> {
+/// A line without an account, with the reason and, for a renamed one, the account.
+struct Nobodys<'s> {
+    kind: Kind,
+    claim: &'s Claim<'s>,
+    why: Why<'s>,
+    account: Option<&'s Account>,
+}
+
+/// The lines without an account, in order of their IDs; each once, however many ranges programs see in it.
+fn nobodys<'s>(survey: &'s Survey<'s>) -> impl Iterator<Item = Nobodys<'s>> {
     let ledger = ledger(survey);
     let accounts = &survey.snapshot.accounts;
     let by_uid: HashMap<Uid, &Account> =
         survey.snapshot.known.iter().filter_map(|k| Some((k.uid?, accounts.by_name(&k.owner)?))).collect();
-    let why = |owner: &[u8]| -> (Why<'a>, Option<&'a Account>) {
+    let why = move |owner: &[u8]| -> (Why<'s>, Option<&'s Account>) {
         let number = owner.iter().all(u8::is_ascii_digit);
         if number && owner.len() > 1 && owner.starts_with(b"0") {
             return (Why::LeadingZero, None);
@@ -124,33 +142,33 @@ fn nobodys<'a>(survey: &Survey<'a>) -> Vec<(Kind, Claim<'a>, Why<'a>, Option<&'a
         let known = ledger.get(owner).and_then(|known| accounts.by_uid(known.uid?));
         known.map_or((Why::Unknown, None), |account| (Why::Renamed, Some(account)))
     };
-    let of_kind = |kind: Kind| {
-        let mut lines: Vec<&Claim<'a>> =
-            survey.live(kind).filter(|claim| survey.account(claim.owner).is_none()).collect();
-        lines.sort_by_key(|claim| claim.line);
-        lines.dedup_by_key(|claim| claim.line);
-        let possible = |claim: &Claim<'_>| {
-            crate::range::Login::new(claim.owner).is_some()
-                && !matches!(
-                    claim.oddity,
-                    Some(
-                        Oddity::OddOwner
-                            | Oddity::NisMarker
-                            | Oddity::LeadingBlank
-                            | Oddity::InnerBlank
-                            | Oddity::Nul
-                    )
-                )
-        };
-        let lines: Vec<_> = lines.into_iter().filter(|claim| possible(claim)).copied().collect();
-        lines.into_iter().map(move |claim| (kind, claim))
+    let of_kind = move |kind: Kind| {
+        let mut told = HashSet::new();
+        survey
+            .live(kind)
+            .filter(|claim| survey.account(claim.owner).is_none() && possible(claim))
+            .filter(move |claim| claim.is_canonical() || told.insert(claim.line))
+            .map(move |claim| (kind, claim))
     };
-    let all = Kind::BOTH.into_iter().flat_map(of_kind);
-    all.map(|(kind, claim)| {
+    Kind::BOTH.into_iter().flat_map(of_kind).map(move |(kind, claim)| {
         let (why, account) = why(claim.owner);
-        (kind, claim, why, account)
+        Nobodys { kind, claim, why, account }
     })
-    .collect()
+}
+
+/// Whether the owner can be an account's at all.
+fn possible(claim: &Claim<'_>) -> bool {
+    Login::new(claim.owner).is_some()
+        && !matches!(
+            claim.oddity,
+            Some(
+                Oddity::OddOwner
+                    | Oddity::NisMarker
+                    | Oddity::LeadingBlank
+                    | Oddity::InnerBlank
+                    | Oddity::Nul
+            )
+        )
 }
 
 /// Whether a directory may know accounts that were not asked for or did not answer.
@@ -161,90 +179,85 @@ fn unanswered(survey: &Survey<'_>, owner: &[u8]) -> bool {
     unasked || snapshot.accounts.lookups.owners.contains(owner)
 }
 
-fn unknown(survey: &Survey<'_>, wanted: Why<'_>) -> Vec<Seen> {
-    let found = nobodys(survey).into_iter().filter(|(_, claim, why, _)| {
-        *why == wanted
-            && (wanted == Why::Renamed || wanted == Why::LeadingZero || !unanswered(survey, claim.owner))
+fn unknown<'s>(survey: &'s Survey<'s>, wanted: Why<'static>) -> Found<'s> {
+    let certain = matches!(wanted, Why::Renamed | Why::LeadingZero);
+    let found = nobodys(survey).filter(move |line| line.why == wanted);
+    let found = found.filter(move |line| certain || !unanswered(survey, line.claim.owner));
+    Box::new(found.map(move |Nobodys { kind, claim, account, .. }| {
+        let owner = escape(claim.owner);
+        let (message, fix) = match account {
+            Some(account) => {
+                let now = user_word(account);
+                let message = format!("{owner} is called {} now (uid {})", account.name, account.uid);
+                let rename = rewrite(survey, kind, claim, account.name.as_bytes());
+                let anew = format!("{}\nsudo subidctl apply {now}", survey.another(claim.owner));
+                (
+                    message,
+                    rename.map_or(anew.clone(), |rename| {
+                        format!("{rename}\nor, to give other IDs: {}", anew.replace('\n', " && "))
+                    }),
+                )
+            }
+            None if wanted == Why::LeadingZero => {
+                let digits = claim.owner.iter().position(|b| *b != b'0').and_then(|at| claim.owner.get(at..));
+                let plain = digits.and_then(|owner| rewrite(survey, kind, claim, owner));
+                let message =
+                    format!("{owner} is no name of an account, and as a number only shadow 4.20 reads it");
+                (message, plain.unwrap_or_else(|| survey.another(claim.owner)))
+            }
+            None => (format!("no account has the uid {owner}"), survey.another(claim.owner)),
+        };
+        let other = account.map(|account| account.name.as_bytes().to_vec());
+        Seen { other, ..survey.of_claim(kind, claim, message, fix) }
+    }))
+}
+
+/// The command that writes another owner into a line.
+fn rewrite(survey: &Survey<'_>, kind: Kind, claim: &Claim<'_>, owner: &[u8]) -> Option<String> {
+    let line = rewritten(owner, claim.range)?;
+    survey.sed(kind, claim.line, &format!("s/.*/{line}/"))
+}
+
+fn no_account<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let found = nobodys(survey).filter(|line| line.why == Why::Unknown);
+    let found = found.filter(move |line| !unanswered(survey, line.claim.owner));
+    let seen = found.map(move |Nobodys { kind, claim, .. }| {
+        let message = format!("no account is named {}", escape(claim.owner));
+        survey.of_claim(kind, claim, message, survey.another(claim.owner))
     });
-    found
-        .map(|(kind, claim, _, account)| {
-            let owner = escape(claim.owner);
-            let (message, fix) = match account {
-                Some(account) => {
-                    let now =
-                        shell_word(account.name.as_bytes()).unwrap_or_else(|| format!("+{}", account.uid));
-                    let message = format!("{owner} is called {} now (uid {})", account.name, account.uid);
-                    let rename = super::lines::rewritten(account.name.as_bytes(), claim.range)
-                        .and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
-                    let anew = format!("{}\nsudo subidctl apply {now}", survey.another(claim.owner));
-                    (
-                        message,
-                        rename.map_or(anew.clone(), |rename| {
-                            format!("{rename}\nor, to give other IDs: {}", anew.replace('\n', " && "))
-                        }),
-                    )
-                }
-                None if wanted == Why::LeadingZero => {
-                    let digits =
-                        claim.owner.iter().position(|b| *b != b'0').and_then(|at| claim.owner.get(at..));
-                    let plain = digits.and_then(|owner| super::lines::rewritten(owner, claim.range));
-                    let sed = plain.and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
-                    let message = format!(
-                        "{owner} is no name of an account, and as a number only shadow 4.20 reads it"
-                    );
-                    (message, sed.unwrap_or_else(|| survey.another(claim.owner)))
-                }
-                None => (format!("no account has the uid {owner}"), survey.another(claim.owner)),
-            };
-            let other = account.map(|account| account.name.as_bytes().to_vec());
-            Seen { other, ..survey.of_claim(kind, &claim, message, fix) }
-        })
-        .collect()
+    Box::new(seen.chain(open(survey)))
 }
 
-fn no_account(survey: &Survey<'_>) -> Vec<Seen> {
-    let mut open = 0_usize;
-    let mut seen = Vec::new();
-    for (kind, claim, why, _) in nobodys(survey) {
-        if unanswered(survey, claim.owner) && matches!(why, Why::Unknown | Why::Gone) {
-            open += 1;
-        } else if why == Why::Unknown {
-            let message = format!("no account is named {}", escape(claim.owner));
-            seen.push(survey.of_claim(kind, &claim, message, survey.another(claim.owner)));
-        }
-    }
-    if open > 0 {
-        let lookups = &survey.snapshot.accounts.lookups;
-        let switch = &survey.snapshot.nsswitch;
-        let asked = format!(
-            "{} line {}, passwd: {}",
-            switch.path,
-            switch.passwd.line,
-            switch.passwd.sources.join(" ")
-        );
-        seen.push(Seen {
-            message: format!("the owners of {open} lines could not be looked up"),
-            evidence: lookups.unanswered.first().cloned().unwrap_or(asked),
-            fix: "run it again where the directory answers".to_owned(),
-            status: Some(Status::Skipped),
-            ..Seen::default()
-        });
-    }
-    seen
+/// The owners of whom nobody knows, since a directory was silent.
+fn open(survey: &Survey<'_>) -> Option<Seen> {
+    let unsure = |line: &Nobodys<'_>| {
+        matches!(line.why, Why::Unknown | Why::Gone) && unanswered(survey, line.claim.owner)
+    };
+    let open = nobodys(survey).filter(unsure).count();
+    let lookups = &survey.snapshot.accounts.lookups;
+    let switch = &survey.snapshot.nsswitch;
+    let asked =
+        format!("{} line {}, passwd: {}", switch.path, switch.passwd.line, switch.passwd.sources.join(" "));
+    (open > 0).then(|| Seen {
+        message: format!("the owners of {open} lines could not be looked up"),
+        evidence: lookups.unanswered.first().cloned().unwrap_or(asked),
+        fix: "run it again where the directory answers".to_owned(),
+        status: Some(Status::Skipped),
+        ..Seen::default()
+    })
 }
 
-fn uid_changed(survey: &Survey<'_>) -> Vec<Seen> {
+fn uid_changed<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let ledger = ledger(survey);
-    let named = |kind: Kind, claim: &Claim<'_>| {
+    let named = move |(kind, claim): (Kind, &'s Claim<'s>)| {
         let (known, account) = (ledger.get(claim.owner)?.uid?, survey.account(claim.owner)?);
         let message =
             format!("{} has the uid {}, and had {known} when the range was given", account.name, account.uid);
         let fix = format!("where it is the same person, nothing; else: {}", survey.another(claim.owner));
         (known != account.uid).then(|| survey.of_claim(kind, claim, message, fix))
     };
-    let of_kind = |kind: Kind| survey.live(kind).filter_map(|claim| named(kind, claim)).collect::<Vec<_>>();
-    let mut seen: Vec<Seen> = Kind::BOTH.into_iter().flat_map(of_kind).collect();
-    seen.extend(nobodys(survey).into_iter().filter_map(|(kind, claim, why, _)| {
+    let lines = Kind::BOTH.into_iter().flat_map(|kind| survey.live(kind).map(move |claim| (kind, claim)));
+    let moved = nobodys(survey).filter_map(|Nobodys { kind, claim, why, .. }| {
         let Why::Moved(account) = why else { return None };
         let message = format!(
             "{} has the uid {} now, and the line is of {}",
@@ -252,28 +265,21 @@ fn uid_changed(survey: &Survey<'_>) -> Vec<Seen> {
             account.uid,
             escape(claim.owner)
         );
-        let line = super::lines::rewritten(account.uid.to_string().as_bytes(), claim.range);
-        let sed = line.and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
-        Some(survey.of_claim(kind, &claim, message, sed.unwrap_or_else(|| survey.another(claim.owner))))
-    }));
-    seen
+        let sed = rewrite(survey, kind, claim, account.uid.to_string().as_bytes());
+        Some(survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner))))
+    });
+    Box::new(lines.filter_map(named).chain(moved))
 }
 
-fn by_number(survey: &Survey<'_>) -> Vec<Seen> {
-    let Some(reader) = survey.snapshot.name_readers.first() else { return Vec::new() };
-    let of_kind = |kind: Kind| {
-        let numbers = survey.live(kind).filter_map(move |claim| {
-            let account = survey.account(claim.owner)?;
-            (account.name.as_bytes() != claim.owner).then_some((claim, account))
-        });
-        numbers.map(move |(claim, account)| {
-            let message = format!("{reader} looks for {} and not for {}", account.name, escape(claim.owner));
-            let line = super::lines::rewritten(account.name.as_bytes(), claim.range);
-            let sed = line.and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")));
-            survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner)))
-        })
-    };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+fn by_number<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let Some(reader) = survey.snapshot.name_readers.first() else { return all(Vec::new()) };
+    let lines = Kind::BOTH.into_iter().flat_map(|kind| survey.live(kind).map(move |claim| (kind, claim)));
+    Box::new(lines.filter_map(move |(kind, claim)| {
+        let account = survey.account(claim.owner).filter(|account| account.name.as_bytes() != claim.owner)?;
+        let message = format!("{reader} looks for {} and not for {}", account.name, escape(claim.owner));
+        let sed = rewrite(survey, kind, claim, account.name.as_bytes());
+        Some(survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner))))
+    }))
 }
 
 #[cfg(test)]
@@ -282,7 +288,7 @@ mod tests {
     use super::*;
     use crate::idfile::Document;
     use crate::policy::Policy;
-    use crate::range::{Gid, Login};
+    use crate::range::Gid;
     use crate::snapshot::{Accounts, Service, Snapshot, Source};
 
     fn host(lines: &str) -> Snapshot {

@@ -13,6 +13,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   Or the file was changed in between, or 'subid:' in nsswitch.conf names a directory that does \
                   not have the range.",
         consequence: "the container gets no map and does not start",
+        repair: "see who reads what: sudo subidctl audit",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -24,6 +25,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that is slow or down, a large file takes minutes. A container that does not answer was most \
                   likely stopped, or waits for a file system.",
         consequence: "the container does not start within the time",
+        repair: "see whether name services answer: getent passwd USER",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -34,6 +36,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "What the failing program said is all that is known. A trace of its system calls shows which of \
                   them the kernel refused; a report with it helps to add the cause to this catalogue.",
         consequence: "the container does not start",
+        repair: "sudo strace -f subidctl verify USER",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -46,6 +49,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   IDs. Inside the container they are numbered alike, and everything works; kubelet alone demands \
                   equal ranges.",
         consequence: "harder to read; the kubelet refuses such ranges",
+        repair: "none is needed; for equal ranges: sudo subidctl apply --replace --range NEW USER, \
+                 with IDs that are free in both files",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -58,6 +63,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   SUB_UID_MAX of login.defs without knowing them: what it gives to a new user may be another \
                   user's slot.",
         consequence: "a user of the window finds the own range taken",
+        repair: "move the window, or set SUB_UID_COUNT 0 (SUB_GID_COUNT) in login.defs",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -69,6 +75,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Without /etc/subuid useradd gives nobody subordinate uids; as soon as it exists, empty or not, \
                   every new user gets a range.",
         consequence: "from now on useradd gives ranges to new users",
+        repair: "none is needed; where useradd should give nothing: SUB_UID_COUNT 0 and \
+                 SUB_GID_COUNT 0 in login.defs",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -80,6 +88,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A new range must not hold IDs that a running container uses without a line in the files. \
                   Processes that /proc hides (hidepid, another PID namespace, no rights) may have such maps.",
         consequence: "a new range may meet IDs of a running container",
+        repair: "run it as root, on the host and not in a container",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -91,6 +100,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Before a range is given, its first and last ID are looked up. Where the directory does not \
                   answer, the files and the declared ranges decide alone.",
         consequence: "a new range may hold the ID of an account of the directory",
+        repair: "run it again where the directory answers, or declare its IDs: directory in the \
+                 policy",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -103,6 +114,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the former owner's containers left behind belong to that user then: 'subidctl release -n \
                   --forget RANGE --scan PATH' looks for them first.",
         consequence: "the next user may get these IDs, and the files that they own",
+        repair: "to look for files first: subidctl release -n --forget RANGE --scan PATH; to go \
+                 back: sudo subidctl undo",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -114,6 +127,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A line with ! keeps IDs from being given to anybody. Where another line still grants them, such \
                   a mark would take them from its owner, so that only what nobody else holds is marked.",
         consequence: "the IDs stay with the owner of the other line",
+        repair: "see whose the other line is: subidctl who ID",
         reach: Reach::Nobody,
         ..BASE
     },
@@ -126,6 +140,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that one is missing today says nothing of an account of a directory. Whoever knows better names \
                   the owner.",
         consequence: "the range stays with the name, and the next account of that name inherits it",
+        repair: "where the owner is gone: sudo subidctl release --stale USER",
         reach: Reach::Nobody,
         ..BASE
     },

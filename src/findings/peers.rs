@@ -1,7 +1,7 @@
 //! What other tools' faults leave in the files.
 
 use super::lines::rewritten;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::policy::CEILING;
 use crate::range::{Kind, Range};
@@ -18,7 +18,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   1.4.5). Its lines have the uid for an owner. It also deletes comments, and takes no lock of \
                   shadow's.",
         consequence: "each of the two is root over files of the other's containers",
-        audit: Some(apptainer),
+        repair: ANOTHER,
+        audit: Some(|survey| all(apptainer(survey))),
         ..BASE
     },
     Entry {
@@ -30,7 +31,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   for released ranges: nobody is granted it, and nobody else gets its IDs. Who disabled this one, and \
                   when, is not known here; apptainer config fakeroot --enable brings it back.",
         consequence: "its IDs stay unused",
-        audit: Some(disabled),
+        repair: "nothing to do: nobody is granted it",
+        audit: Some(|survey| all(disabled(survey))),
         ..BASE
     },
 ];
@@ -45,7 +47,9 @@ pub(super) static WIDE: &[Entry] = &[Entry {
               meant (seen with 4.20.3). With computed ranges (SUB_UID_DETERMINISTIC) the last one is the next \
               account's first. The fix takes that one ID away; no container of 65536 IDs uses it.",
     consequence: "the last ID may be the first of somebody else's range",
-    audit: Some(one_too_many),
+    repair: "sudo usermod --del-subuids ID-ID USER (--del-subgids), or sudo sed -i to write \
+             65536 for 65537",
+    audit: Some(|survey| all(one_too_many(survey))),
     alone: true,
     ..BASE
 }];
@@ -152,8 +156,7 @@ fn disabled(survey: &Survey<'_>) -> Vec<Seen> {
             let owner = escape(claim.owner);
             let message =
                 format!("{} of uid {owner} is disabled; the ledger does not know by whom", claim.range);
-            let fix = "nothing to do: nobody is granted it".to_owned();
-            survey.of_claim(kind, claim, message, fix)
+            survey.of_claim(kind, claim, message, String::new())
         })
     };
     Kind::BOTH.into_iter().flat_map(seen).collect()

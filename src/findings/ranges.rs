@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::files::{each, overlap as two_overlap};
 use super::peers::{is_wide, one_fewer};
 use super::survey::{Holder, path};
-use super::{BASE, Entry, Group, Seen, Status, Survey, is_map};
+use super::{ANOTHER, BASE, Entry, Found, Group, Seen, Status, Survey, all, is_map};
 use crate::idfile::Claim;
 use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Account;
@@ -24,7 +24,10 @@ pub(super) static ENTRIES: &[Entry] = &[
                   Apptainer's own allocator asks only whether the first ID of its range is free. The line that \
                   comes later in the file is the one named here.",
         consequence: "each of the two is root over the files of the other's containers",
-        audit: Some(overlaps),
+        repair: "sudo subidctl apply --replace USER of the line that came later; then, as USER, \
+                 podman system reset, or for files that must be kept: subidctl template render \
+                 chown-script. One ID too many of usermod -S: sudo usermod --del-subuids ID-ID USER",
+        audit: Some(|survey| all(overlaps(survey))),
         ..BASE
     },
     Entry {
@@ -36,6 +39,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   and buildah put every line into the map, and the kernel refuses a map that names an ID twice. \
                   rootlesskit drops exact duplicates. Removing one of the two takes nothing from anybody.",
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        repair: "sudo subidctl audit --fix",
         audit: Some(duplicates),
         ..BASE
     },
@@ -47,6 +51,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "The map would name IDs twice, which the kernel refuses. One line by name and one by uid are \
                   lines of one owner too: newuidmap and podman add both up (shadow issue 424).",
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
+        repair: ANOTHER,
         explains: |step, words| is_map(step) && words.contains("Invalid argument"),
         find: |facts| each(facts, two_overlap),
         audit: Some(own_overlaps),
@@ -63,7 +68,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   commented out counts as kept too, since shadow still reads it, and so does a range that the \
                   ledger remembers when its line is gone.",
         consequence: "the new owner can read and change the files that the former owner's containers left behind",
-        audit: Some(over_released),
+        repair: ANOTHER,
+        audit: Some(|survey| all(over_released(survey))),
         ..BASE
     },
 ];
@@ -145,21 +151,27 @@ fn overlap<'a>(
             fix,
             "\nthen, as {owner}, to begin anew: podman system reset\n\
              or, to keep the files: subidctl template render chown-script {}",
-            moved(kind, later, account, other)
+            moved(survey, kind, later, account, other)
         );
     }
     Seen { other: Some(first.owner.to_vec()), ..survey.of_claim(kind, later, message, fix) }
 }
 
 /// The values of the script that are known before the new range is: its starts are then in the files.
-fn moved(kind: Kind, claim: &Claim<'_>, account: &Account, other: Option<u32>) -> String {
+fn moved(
+    survey: &Survey<'_>,
+    kind: Kind,
+    claim: &Claim<'_>,
+    account: &Account,
+    other: Option<u32>,
+) -> String {
     let first = claim.range.first();
     let (uid, gid) = match kind {
         Kind::Uid => (first, other.unwrap_or(first)),
         Kind::Gid => (other.unwrap_or(first), first),
     };
     let owner = shell_word(account.name.as_bytes()).unwrap_or_else(|| account.uid.to_string());
-    let path = shell_word(&account.home).unwrap_or_default();
+    let path = survey.word(&String::from_utf8_lossy(&account.home));
     format!(
         "--set owner={owner} --set path={path} --set count={} --set old_uid={uid} --set old_gid={gid}",
         claim.range.count()
@@ -167,8 +179,8 @@ fn moved(kind: Kind, claim: &Claim<'_>, account: &Account, other: Option<u32>) -
 }
 
 /// Lines that take IDs and are the same, byte for byte, as one before them.
-fn duplicates(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn duplicates<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let mut claims: Vec<&Claim<'_>> = survey.claims[kind].iter().collect();
         claims.sort_by_key(|claim| claim.line);
         claims.dedup_by_key(|claim| claim.line);
@@ -176,16 +188,16 @@ fn duplicates(survey: &Survey<'_>) -> Vec<Seen> {
         claims.into_iter().filter_map(move |claim| {
             let before = *first.entry(survey.bytes(kind, claim.line)).or_insert(claim.line);
             let message = || format!("the same line as {} line {before}", path(kind));
-            let seen = || survey.of_claim(kind, claim, message(), "sudo subidctl audit --fix".to_owned());
+            let seen = || survey.of_claim(kind, claim, message(), String::new());
             (before != claim.line).then(seen)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// Lines that begin within the reach of another line of their owner.
-fn own_overlaps(survey: &Survey<'_>) -> Vec<Seen> {
-    let of_kind = |kind: Kind| {
+fn own_overlaps<'s>(survey: &'s Survey<'s>) -> Found<'s> {
+    let of_kind = move |kind: Kind| {
         let mut reach: HashMap<_, &Claim<'_>> = HashMap::new();
         survey.live(kind).filter_map(move |claim| {
             let held = reach.entry(survey.holder(claim.owner)).or_insert(claim);
@@ -208,7 +220,7 @@ fn own_overlaps(survey: &Survey<'_>) -> Vec<Seen> {
             (later.line != first.line && later.range.overlaps(first.range)).then(seen)
         })
     };
-    Kind::BOTH.into_iter().flat_map(of_kind).collect()
+    Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
 
 /// IDs that are kept for nobody: whose they were, and where that stands.

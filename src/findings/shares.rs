@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::survey::{path, user_word};
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::idmap::{fits, podman, text_len};
 use crate::planner::{Deviation, deviations, usual_count};
 use crate::range::{Kind, PerKind, Range, RangeSet, Uid};
 use crate::snapshot::Account;
-use crate::text::thousands;
+use crate::text::{counted, thousands};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -22,7 +22,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   refuses ('gid range … not allowed'), or the engine falls back to a single ID with a warning \
                   that nobody reads.",
         consequence: "rootless containers of this user fail, or get a single ID",
-        audit: Some(half),
+        repair: "sudo subidctl apply USER",
+        audit: Some(|survey| all(half(survey))),
         ..BASE
     },
     Entry {
@@ -34,7 +35,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   with fewer, unpacking fails on the first file of a higher ID: 'potentially insufficient UIDs or \
                   GIDs available in user namespace'. Measured is what the policy's count or login.defs say.",
         consequence: "images with files of higher IDs cannot be unpacked",
-        audit: Some(too_few),
+        repair: "sudo subidctl apply USER",
+        audit: Some(|survey| all(too_few(survey))),
         ..BASE
     },
     Entry {
@@ -46,7 +48,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   counts are another thing: an ID that can be a user and not a group fails when a file gets it as \
                   both. It comes from one of two usermod calls that failed.",
         consequence: "files whose group lies beyond the smaller of the two cannot be unpacked",
-        audit: Some(counts),
+        repair: "sudo subidctl apply --count N USER",
+        audit: Some(|survey| all(counts(survey))),
         ..BASE
     },
     Entry {
@@ -58,7 +61,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   keep their owners. This one was given before there was a rule, or by another tool. subidctl \
                   keeps such a range, since a change orphans the files in it, until it is told to replace it.",
         consequence: "the user's files have other owners here than on the hosts that follow the rule",
-        audit: Some(|survey| by_rule(survey, false)),
+        repair: ANOTHER,
+        audit: Some(|survey| all(by_rule(survey, false))),
         ..BASE
     },
     Entry {
@@ -69,7 +73,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "The policy's windows or map decide who has which range, and they do not know this user: the uid \
                   lies in no window, or the map has no line. The range works, and no other host has it.",
         consequence: "the range is nobody's on other hosts, and may be given to somebody else there",
-        audit: Some(|survey| by_rule(survey, true)),
+        repair: "add a rule for the user to the policy, or: sudo subidctl release USER",
+        audit: Some(|survey| all(by_rule(survey, true))),
         ..BASE
     },
 ];
@@ -139,8 +144,8 @@ fn too_few(survey: &Survey<'_>) -> Vec<Seen> {
         for kind in Kind::BOTH {
             let (Some(usual), ids) = (usual[kind], share.ids(kind)) else { continue };
             let Some(claim) = share.first(kind).filter(|_| ids < usual.get()) else { continue };
-            let (has, usual, name) = (thousands(ids), thousands(usual.get()), kind.name());
-            let message = format!("{} has {has} {name}s, and {usual} are usual here", share.account.name);
+            let (has, usual) = (counted(ids, kind.name()), thousands(usual.get()));
+            let message = format!("{} has {has}, and {usual} are usual here", share.account.name);
             let fix = format!("sudo subidctl apply {}", user_word(share.account));
             seen.push(survey.of_claim(kind, claim, message, fix));
         }
@@ -155,8 +160,8 @@ fn counts(survey: &Survey<'_>) -> Vec<Seen> {
         if ids.uid == ids.gid || ids[fewer] == 0 || !share.plain() {
             return None;
         }
-        let (uids, gids) = (thousands(ids.uid), thousands(ids.gid));
-        let message = format!("{} has {uids} uids and {gids} gids", share.account.name);
+        let (uids, gids) = (counted(ids.uid, "uid"), counted(ids.gid, "gid"));
+        let message = format!("{} has {uids} and {gids}", share.account.name);
         let fix = format!("sudo subidctl apply --count {} {}", ids[fewer.other()], user_word(share.account));
         Some(survey.of_claim(fewer, share.first(fewer)?, message, fix))
     };

@@ -1,7 +1,7 @@
 //! Lines that programs read differently by their blanks and numbers, and what mends odd lines.
 
 use super::lines::{granted, meant, odd, rewritten};
-use super::{BASE, Entry, Group, Status, Survey};
+use super::{AS_MEANT, BASE, Entry, Group, Status, Survey};
 use crate::idfile::{Dialect, Oddity};
 use crate::range::{Kind, Range};
 
@@ -16,6 +16,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that it does not know: 'uid range [1-65537) -> [100000-165536) not allowed', although the line \
                   is there for everyone to see.",
         consequence: "engines ask for a range that newuidmap refuses",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::CarriageReturn)),
         ..BASE
     },
@@ -28,6 +29,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   newuidmap for a range that it does not know: 'uid range [1-65537) -> [100000-165536) not \
                   allowed' (podman issue 21071). Tabs and no-break spaces, which cannot be seen, do it too.",
         consequence: "engines ask for a range that newuidmap refuses",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::TrailingBlank)),
         ..BASE
     },
@@ -40,6 +42,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   asks newuidmap for a range that it grants to nobody. Indented heredocs of scripts write such \
                   lines.",
         consequence: "engines ask for a range that newuidmap refuses",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::LeadingBlank)),
         ..BASE
     },
@@ -52,6 +55,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   number nobody reads the line; beside the owner it is a part of the name, and no account has \
                   that name.",
         consequence: "rootless containers of this user fail, or have no range",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::InnerBlank)),
         ..BASE
     },
@@ -64,6 +68,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   line (shadow f14670ee), and Go programs ignore it. Made by a script whose subtraction went \
                   below zero.",
         consequence: "nobody can use the range, and old versions of shadow compute with a huge number",
+        repair: "sudo sed -i to make the line a comment, without its colons",
         audit: Some(|survey| odd(survey, Oddity::Negative)),
         ..BASE
     },
@@ -76,6 +81,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   2.38 or later 0b11 is 3; podman, buildah and rootlesskit read decimal and fail for this user: \
                   'String to int conversion failed'.",
         consequence: "podman, buildah and rootlesskit fail for this user",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::Hex)),
         ..BASE
     },
@@ -89,6 +95,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   grant. Both places count as taken. printf '%07d' writes such numbers; one with an 8 or 9 in it \
                   is no octal number, and shadow ignores the line.",
         consequence: "engines ask for other IDs than newuidmap grants, and containers fail",
+        repair: AS_MEANT,
         audit: Some(|survey| odd(survey, Oddity::Octal)),
         ..BASE
     },
@@ -102,6 +109,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that look for digits do not, and the next such number need not be harmless: 010 is eight for \
                   shadow and ten for podman.",
         consequence: "works with the programs known today; scripts and strict parsers miss the line",
+        repair: "sudo subidctl audit --fix",
         audit: Some(|survey| odd(survey, Oddity::Spelling)),
         ..BASE
     },
@@ -117,9 +125,9 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
         survey.sed(kind, line, change).unwrap_or_else(|| format!("edit line {line} of /etc/{}", kind.file()))
     };
     match oddity {
-        Oddity::Comment | Oddity::Blank => "nothing to do".to_owned(),
+        // As the entry says.
+        Oddity::Comment | Oddity::Blank | Oddity::Spelling => String::new(),
         Oddity::CommentedRange => format!("nothing to do; to free the IDs: {}", sed("s/:/ /")),
-        Oddity::Spelling => "sudo subidctl audit --fix".to_owned(),
         Oddity::StopsReaders | Oddity::NisMarker => sed("s/^/# /"),
         Oddity::OddOwner => sed(COMMENT),
         _ => {

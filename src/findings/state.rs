@@ -1,7 +1,10 @@
 //! What interrupted programs left, and what subidctl remembers.
 
-use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
+use super::survey::path;
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all};
+use crate::planner;
 use crate::snapshot::{Leftover, Remnant};
+use crate::text::{escape, shell_word};
 
 /// Where subidctl keeps its own files, as `host` reads them.
 const JOURNAL: &str = "/etc/.subidctl.journal";
@@ -19,7 +22,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   will leave them, and the next apply recovers by itself. A journal that is damaged is not \
                   believed: recover sets it aside, and what both files held before stands in subuid- and subgid-.",
         consequence: "one of the two files may be old and the other new",
-        audit: Some(unfinished),
+        repair: "sudo subidctl recover",
+        audit: Some(|survey| all(unfinished(survey))),
         reach: Reach::Everybody,
         ..BASE
     },
@@ -32,7 +36,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   /var/lib/subidctl/conflicts, so that later commands work, and stays there until a person has \
                   looked at the lines concerned.",
         consequence: "a range may stand in one file only",
-        audit: Some(|survey| leftovers(survey, Remnant::Conflict)),
+        repair: "see what stands there: subidctl list; once both files are as they should be, sudo \
+                 rm the journal",
+        audit: Some(|survey| all(leftovers(survey, Remnant::Conflict))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -46,7 +52,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   another process has by now block every useradd, usermod and userdel on this host, each with \
                   'cannot lock /etc/subuid; try again later' (lib/commonio.c, do_lock_file).",
         consequence: "useradd, usermod and userdel fail until it is removed",
-        audit: Some(|survey| leftovers(survey, Remnant::BlockingLock)),
+        repair: "see that no useradd, usermod or the like is running, then: sudo rm LOCK",
+        audit: Some(|survey| all(leftovers(survey, Remnant::BlockingLock))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -59,7 +66,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   down. The next program takes the lock over. What the dead one was about to do may be half done: \
                   killed between the two renames it leaves an account with subordinate uids and no gids.",
         consequence: "somebody may have one half of a range",
-        audit: Some(|survey| leftovers(survey, Remnant::DeadLock)),
+        repair: "sudo rm LOCK",
+        audit: Some(|survey| all(leftovers(survey, Remnant::DeadLock))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -72,7 +80,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   removes them at the end. One that stays tells of a program that was killed. shadow does not read \
                   it; an editor's or a script's pattern subuid* might.",
         consequence: "a change of somebody's was lost",
-        audit: Some(|survey| leftovers(survey, Remnant::Temporary)),
+        repair: "sudo rm FILE",
+        audit: Some(|survey| all(leftovers(survey, Remnant::Temporary))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -84,7 +93,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "An apply was killed, or the disk was full, before its journal was whole: nothing was changed, and \
                   nothing is lost. The next apply writes over the file.",
         consequence: "none but the space that it takes",
-        audit: Some(|survey| leftovers(survey, Remnant::OwnTemporary)),
+        repair: "sudo rm FILE",
+        audit: Some(|survey| all(leftovers(survey, Remnant::OwnTemporary))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -97,7 +107,22 @@ pub(super) static ENTRIES: &[Entry] = &[
                   say, and knows which owners were local accounts. Without it those lines still keep their IDs from \
                   everybody, and nobody can take a range back. A damaged one is never written over.",
         consequence: "who released which range is not known; other commands refuse",
-        audit: Some(ledger),
+        repair: "the next change sets it aside; or do it now: sudo mv LEDGER LEDGER.damaged",
+        audit: Some(|survey| all(ledger(survey))),
+        ..BASE
+    },
+    Entry {
+        id: "released-line-lost",
+        group: Group::State,
+        severity: Status::Error,
+        title: "the line that keeps a released range is gone",
+        explain: "A released range stays in the file as !owner:start:count, so that useradd and usermod -S step over \
+                  it. An editor, a script or a copy of the file from another host took the line away. subidctl still \
+                  gives the IDs to nobody, since its ledger knows them; shadow knows nothing of a ledger.",
+        consequence: "useradd may give the IDs to somebody next, with all files that they still own",
+        repair: "sudo subidctl audit --fix; or, to let anybody have the IDs: sudo subidctl release \
+                 --forget RANGE USER",
+        audit: Some(|survey| all(lost(survey))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -110,7 +135,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   leaves, and the next change mends it; others were edited or damaged on the disk. Nothing but \
                   history and undo read them.",
         consequence: "those changes can neither be shown nor undone",
-        audit: Some(history),
+        repair: "sudo mv HISTORY HISTORY.damaged",
+        audit: Some(|survey| all(history(survey))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -121,7 +147,6 @@ fn unfinished(survey: &Survey<'_>) -> Vec<Seen> {
         file: Some(JOURNAL.to_owned()),
         message: format!("{} is unfinished; what recovery makes of it: {}", change.name(), change.outcome),
         evidence: format!("{} is there", survey.full(JOURNAL)),
-        fix: "sudo subidctl recover".to_owned(),
         ..Seen::default()
     });
     seen.into_iter().collect()
@@ -172,6 +197,28 @@ fn ledger(survey: &Survey<'_>) -> Vec<Seen> {
         ..Seen::default()
     });
     seen.into_iter().collect()
+}
+
+fn lost(survey: &Survey<'_>) -> Vec<Seen> {
+    let seen = planner::lost(survey.snapshot).into_iter().map(|released| {
+        let (owner, range, file) = (escape(&released.owner), released.range, path(released.kind));
+        let uid = released.uid.map_or_else(String::new, |uid| format!(" (uid {uid})"));
+        let forget = match shell_word(&released.owner) {
+            Some(name) => {
+                format!("\nor, to let anybody have the IDs: sudo subidctl release --forget {range} {name}")
+            }
+            None => String::new(),
+        };
+        Seen {
+            message: format!("no line of {file} keeps {range}, which {owner} released"),
+            file: Some(file),
+            owner: Some(released.owner.clone()),
+            evidence: format!("{}: {range} released by {owner}{uid}", survey.full(LEDGER)),
+            fix: format!("sudo subidctl audit --fix{forget}"),
+            ..Seen::default()
+        }
+    });
+    seen.collect()
 }
 
 fn history(survey: &Survey<'_>) -> Vec<Seen> {

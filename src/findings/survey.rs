@@ -8,7 +8,7 @@ use crate::planner::{Barred, Met};
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::{Account, Snapshot};
-use crate::text::{escape, shell_word};
+use crate::text::{escape, shell_word, thousands};
 
 /// The facts of an audit, with what several entries need worked out once: an entry may walk over all lines,
 /// but not over all lines for each line.
@@ -137,7 +137,10 @@ impl<'a> Survey<'a> {
         let there = format!("subidctl -R {} ", self.word(""));
         let line = |line: &str| match line.strip_prefix("subidctl ") {
             Some(rest) => there.clone() + rest,
-            None => line.replace("sudo subidctl ", &format!("sudo {there}")),
+            // After words for a person, or as root.
+            None => ["sudo ", ": "].iter().fold(line.to_owned(), |line, before| {
+                line.replace(&format!("{before}subidctl "), &format!("{before}{there}"))
+            }),
         };
         fix.lines().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -204,32 +207,102 @@ pub(super) fn path(kind: Kind) -> String {
 /// Every fault of the files and the host. Of one line only the first finding of a group is reported: what
 /// follows from it would say the same in other words. An entry's place in the catalogue is its precedence.
 pub fn audit(survey: &Survey<'_>) -> Audit {
-    let mut seen: HashSet<(Group, Option<String>, usize)> = HashSet::new();
-    let mut named: HashSet<(Option<String>, usize)> = HashSet::new();
+    let mut told = Told::new(survey);
     let mut findings: Vec<Finding> = Vec::new();
     for entry in catalogue() {
-        let mut here = HashSet::new();
-        let found = entry.audit.map(|look| look(survey)).unwrap_or_default();
-        for mut finding in found.into_iter().map(|seen| entry.finding(seen)) {
-            finding.fix = survey.there(finding.fix);
-            if let Some(line) = finding.line {
-                let place = (finding.group, finding.file.clone(), line);
-                if seen.contains(&place) || (entry.alone && named.contains(&(place.1.clone(), line))) {
+        let (mut here, mut listed, mut rest) = (Vec::new(), 0, None);
+        for seen in entry.audit.into_iter().flat_map(|look| look(survey)) {
+            if let Some(place) = Place::of(&seen) {
+                let line = told.line(&place);
+                if *line & bit(entry.group) != 0 || (entry.alone && *line != 0) {
                     continue;
                 }
-                named.insert((place.1.clone(), line));
-                here.insert(place);
+                *line |= NAMED;
+                here.push(place);
             }
-            findings.push(finding);
+            if seen.status.is_none() && listed == LISTED {
+                let rest = rest.get_or_insert_with(|| Finding { count: 0, ..entry.finding(seen) });
+                rest.count += 1;
+                continue;
+            }
+            listed += 1;
+            let finding = entry.finding(seen);
+            findings.push(Finding { fix: survey.there(finding.fix), ..finding });
         }
-        seen.extend(here);
+        for place in here {
+            *told.line(&place) |= bit(entry.group);
+        }
+        findings.extend(rest.map(|first| unlisted(survey, first)));
     }
     findings.sort_by(|a, b| (a.status.rank(), place(a)).cmp(&(b.status.rank(), place(b))));
     Audit { findings }
 }
 
-/// By file, subuid before subgid as everywhere, and by line.
-fn place(finding: &Finding) -> (bool, Option<&str>, Option<usize>) {
+/// How many findings of one entry are listed. A file of a million lines with one fault each has one cause, and
+/// nobody reads a million times what it is.
+const LISTED: usize = 10_000;
+
+/// What stands for the findings that are not listed, of which this is the first.
+fn unlisted(survey: &Survey<'_>, first: Finding) -> Finding {
+    let (file, line) = (first.file.unwrap_or_default(), first.line.unwrap_or_default());
+    let more = thousands(u64::try_from(first.count).unwrap_or(u64::MAX));
+    Finding {
+        file: None,
+        line: None,
+        owner: None,
+        message: format!("{more} more of the same are not listed"),
+        evidence: format!("the first of them: {file} line {line}: {}", first.evidence),
+        fix: survey.there("mend those that are listed, then: sudo subidctl audit".to_owned()),
+        ..first
+    }
+}
+
+/// A line that something was found in.
+enum Place {
+    /// Of one of the two files: there may be millions.
+    Ours(Kind, usize),
+    Other(String, usize),
+}
+
+impl Place {
+    fn of(seen: &Seen) -> Option<Self> {
+        let (file, line) = (seen.file.as_deref().unwrap_or_default(), seen.line?);
+        let ours = Kind::BOTH.into_iter().find(|kind| file.strip_prefix("/etc/") == Some(kind.file()));
+        Some(ours.map_or_else(|| Self::Other(file.to_owned(), line), |kind| Self::Ours(kind, line)))
+    }
+}
+
+/// What was told of each line: a bit a group, and one that anything was.
+struct Told {
+    ours: PerKind<Vec<u16>>,
+    others: HashMap<(String, usize), u16>,
+    /// A line that is not there.
+    nowhere: u16,
+}
+
+const NAMED: u16 = 1 << 15;
+
+/// Of the eleven groups.
+const fn bit(group: Group) -> u16 {
+    1 << group as u16
+}
+
+impl Told {
+    fn new(survey: &Survey<'_>) -> Self {
+        let ours = PerKind::from_fn(|kind| vec![0; survey.lines[kind].len() + 1]);
+        Self { ours, others: HashMap::new(), nowhere: 0 }
+    }
+
+    fn line(&mut self, place: &Place) -> &mut u16 {
+        match place {
+            Place::Ours(kind, line) => self.ours[*kind].get_mut(*line).unwrap_or(&mut self.nowhere),
+            Place::Other(file, line) => self.others.entry((file.clone(), *line)).or_default(),
+        }
+    }
+}
+
+/// By file, subuid before subgid as everywhere, and by line; what is not listed behind what is.
+fn place(finding: &Finding) -> (bool, bool, Option<&str>, Option<usize>) {
     let file = finding.file.as_deref();
-    (file == Some("/etc/subgid"), file, finding.line)
+    (finding.count > 1, file == Some("/etc/subgid"), file, finding.line)
 }

@@ -43,7 +43,8 @@ fn ids_are_unique_and_texts_are_there() {
             "{}",
             entry.id
         );
-        assert!(!entry.title.is_empty() && !entry.explain.is_empty() && !entry.consequence.is_empty());
+        let texts = [entry.title, entry.explain, entry.consequence, entry.repair];
+        assert!(texts.iter().all(|text| !text.is_empty()), "{}", entry.id);
     }
     let count = ids.len();
     ids.sort_unstable();

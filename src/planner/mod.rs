@@ -41,7 +41,7 @@ pub use forget::{Forget, forget};
 pub use give_back::{Release, release};
 pub use invariants::{Evidence, check, check_lines};
 pub use release::unproven;
-pub use repair::repairs;
+pub use repair::{lost, repairs};
 pub use request::{Owner, Request, Want};
 pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
@@ -61,7 +61,7 @@ use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
 
 /// What happens to one range of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// A new line.

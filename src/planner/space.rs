@@ -19,6 +19,8 @@ pub struct Space {
     pub owners: Vec<String>,
     /// Everything that is not free, in order of first IDs.
     pub marks: Vec<Mark>,
+    /// Who released what, escaped, in order of IDs.
+    pub released: Vec<(Range, String)>,
 }
 
 /// IDs that are not free.
@@ -55,8 +57,13 @@ pub fn space(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> Space {
     let mut index: HashMap<&[u8], usize> = HashMap::new();
     let mut owners = Vec::new();
     let mut marks = Vec::with_capacity(claims.len());
+    // What the ledger alone remembers; where the line is there, it is the same once more.
+    let ledger = snapshot.released.iter().filter(|released| released.kind == kind);
+    let mut released: Vec<(Range, String)> = ledger.map(|r| (r.range, escape(&r.owner))).collect();
+    marks.extend(released.iter().map(|(range, _)| Mark { range: *range, what: Use::Released }));
     for claim in claims {
         let what = if claim.is_dormant() {
+            released.push((claim.range, escape(claim.owner)));
             Use::Released
         } else {
             let account = snapshot.accounts.by_owner(claim.owner);
@@ -69,15 +76,14 @@ pub fn space(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> Space {
         };
         marks.push(Mark { range: claim.range, what });
     }
-    // What the ledger alone remembers; where the line is there, it is the same once more.
-    let ledger = snapshot.released.iter().filter(|released| released.kind == kind);
-    marks.extend(ledger.map(|released| Mark { range: released.range, what: Use::Released }));
+    released.sort_unstable();
+    released.dedup();
     let site = snapshot.site.of_accounts(kind);
     marks.extend(site.map(|site| Mark { range: site.range, what: Use::Kept(site.by.name().to_owned()) }));
     let barred = standing(snapshot, policy, kind);
     marks.extend(barred.map(|(range, witness)| Mark { range, what: Use::Barred(name(&witness)) }));
     marks.sort_unstable_by(|a, b| (a.range, &a.what).cmp(&(b.range, &b.what)));
-    Space { pools: pools.unwrap_or_default(), owners, marks }
+    Space { pools: pools.unwrap_or_default(), owners, marks, released }
 }
 
 /// Its name in a picture, where a single account is too small to be told from others.

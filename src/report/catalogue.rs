@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Style;
-use super::findings::{label, prose};
+use super::findings::{label, wrapped};
 use crate::findings::{Engine, Entry, ROWS, Row, catalogue, rows_of};
 
 /// All entries: id, severity, group and title, a line each.
@@ -57,14 +57,18 @@ pub fn entries_json() -> Value {
 /// The page of one entry.
 pub fn explain_text(entry: &Entry, style: Style) -> String {
     let mut out = format!("{}: {}\n\n", style.paint("1", entry.id), entry.title);
-    out.push_str(&prose("", entry.explain).replace("\n          ", "\n  ").replacen("          ", "  ", 1));
+    out.push_str(&wrapped("  ", "  ", entry.explain));
     let (severity, color) = label(entry.severity);
     let _ = writeln!(out, "\n  severity  {}", style.paint(color, severity));
     let _ = writeln!(out, "  group     {}", entry.group.name());
-    out.push_str(&prose("so", entry.consequence));
+    let mut part = |name: &str, words: &str| {
+        out.push_str(&wrapped(&format!("  {name:<8}  "), &" ".repeat(12), words));
+    };
+    part("so", entry.consequence);
     for row in rows_of(entry.id).filter(|row| !row.says.is_empty()) {
-        out.push_str(&prose("later", row.says));
+        part("later", row.says);
     }
+    part("repair", entry.repair);
     out
 }
 
@@ -79,5 +83,6 @@ pub fn explain_json(entry: &Entry) -> Value {
         "explain": entry.explain,
         "consequence": entry.consequence,
         "later": rows_of(entry.id).map(|row| row.says).filter(|says| !says.is_empty()).collect::<Vec<_>>(),
+        "repair": entry.repair,
     })
 }

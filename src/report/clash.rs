@@ -1,4 +1,5 @@
-//! What must not be in a picture of the ID space: IDs that two lines hold, and IDs that no line may hold.
+//! What a picture of the ID space names below it: what was released, and what must not be, IDs that two lines
+//! hold and IDs that no line may hold.
 
 use std::collections::BTreeSet;
 
@@ -26,24 +27,32 @@ impl Clashes {
 
     /// A line each: the IDs, who holds them and what they are.
     pub(super) fn lines(&self, space: &Space) -> Vec<String> {
-        let named = |ranges: &[Range], symbol: char, words: &dyn Fn(Range) -> String| {
-            let mut lines: Vec<String> = ranges
-                .iter()
-                .take(NAMED)
-                .map(|range| format!("{symbol}  {range}: {}", words(*range)))
-                .collect();
-            if let Some(more) = ranges.len().checked_sub(NAMED).filter(|more| *more > 0) {
-                let more = thousands(u64::try_from(more).unwrap_or(u64::MAX));
-                lines.push(format!("{symbol}  and {more} more: subidctl audit names all"));
-            }
-            lines
-        };
-        let mut lines = named(&self.twice, Cell::Twice.symbol(), &|range| holders(space, range));
-        lines.extend(named(&self.barred, Cell::Barred.symbol(), &|range| {
-            format!("{} holds IDs of {}", holders(space, range), kept(space, range))
+        let mut lines = named(&self.twice, Cell::Twice.symbol(), |range| (*range, holders(space, *range)));
+        lines.extend(named(&self.barred, Cell::Barred.symbol(), |range| {
+            (*range, format!("{} holds IDs of {}", holders(space, *range), kept(space, *range)))
         }));
         lines
     }
+}
+
+/// A line for each released range: the IDs, and who released them.
+pub(super) fn released(space: &Space) -> Vec<String> {
+    named(&space.released, Cell::Released.symbol(), |(range, owner)| (*range, format!("released by {owner}")))
+}
+
+/// The first few, a line each, and how many more there are.
+fn named<T>(all: &[T], symbol: char, line: impl Fn(&T) -> (Range, String)) -> Vec<String> {
+    let words = |item: &T| {
+        let (range, words) = line(item);
+        format!("{symbol}  {range}: {words}")
+    };
+    let mut lines: Vec<String> = all.iter().take(NAMED).map(words).collect();
+    if let Some(more) = all.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        let more = thousands(u64::try_from(more).unwrap_or(u64::MAX));
+        let all = if symbol == Cell::Released.symbol() { "list" } else { "audit" };
+        lines.push(format!("{symbol}  and {more} more: subidctl {all} names all"));
+    }
+    lines
 }
 
 fn live(space: &Space) -> impl Iterator<Item = &Mark> {

@@ -37,7 +37,8 @@ pub fn findings_text(findings: &[Finding], style: Style) -> String {
         let shown = if style.full { same.len() } else { same.len().min(SHOWN) };
         same.iter().take(shown).for_each(|row| out.push_str(&paragraph(row, style)));
         if shown < same.len() {
-            let more = thousands(u64::try_from(same.len() - shown).unwrap_or(u64::MAX));
+            let more: usize = same.iter().skip(shown).map(|row| row.finding.count).sum();
+            let more = thousands(u64::try_from(more).unwrap_or(u64::MAX));
             let _ = writeln!(out, "… {more} more of {}: -v shows all of them\n", first.finding.id);
         }
     }
@@ -152,21 +153,27 @@ fn noted(finding: &Finding, places: &[&str], style: Style) -> String {
 }
 
 /// A name and words, broken at blanks.
-pub(super) fn prose(name: &str, words: &str) -> String {
-    let mut out = String::new();
-    let mut line = format!("  {name:<7}");
+fn prose(name: &str, words: &str) -> String {
+    wrapped(&format!("  {name:<7} "), &" ".repeat(10), words)
+}
+
+/// Words behind the beginning of their first line, the next lines behind another.
+pub(super) fn wrapped(first: &str, rest: &str, words: &str) -> String {
+    let (mut out, mut line, mut begins) = (String::new(), first.to_owned(), true);
     for word in words.split(' ') {
-        if line.chars().count() + 1 + word.chars().count() > PROSE && line.len() > 9 {
+        if !begins && line.chars().count() + 1 + word.chars().count() > PROSE {
             out.push_str(&line);
             out.push('\n');
-            line = " ".repeat(9);
+            rest.clone_into(&mut line);
+            begins = true;
         }
-        line.push(' ');
+        if !begins {
+            line.push(' ');
+        }
         line.push_str(word);
+        begins = false;
     }
-    out.push_str(&line);
-    out.push('\n');
-    out
+    out + &line + "\n"
 }
 
 /// How many of what, and what to do first; nothing where there is nothing.
@@ -179,40 +186,57 @@ pub fn summary_text(findings: &[Finding]) -> String {
         (Status::Info, "note", "notes"),
     ]
     .into_iter()
-    .map(|(status, one, many)| (findings.iter().filter(|f| f.status == status).count(), one, many))
+    .map(|(status, one, many)| (number(findings, status), one, many))
     .filter(|(count, _, _)| *count > 0)
     .map(|(count, one, many)| plural(count, one, many))
     .collect::<Vec<_>>()
     .join(", ");
-    let first = first_fix(findings).map(|fix| format!(" First: {fix}")).unwrap_or_default();
+    // All of it: what a command releases, the next one gives.
+    let first = first_fix(findings).map_or_else(String::new, |fix| match fix.lines().count() {
+        0 | 1 => format!(" First: {fix}"),
+        _ => fix.lines().fold(" First:".to_owned(), |all, line| all + "\n  " + line),
+    });
     if counts.is_empty() { String::new() } else { format!("{counts}.{first}\n") }
 }
 
-/// The fix of the worst finding, its first line; nothing where all are only worth knowing.
+/// The fix of the worst finding; nothing where all are only worth knowing.
 fn first_fix(findings: &[Finding]) -> Option<&str> {
     let worst =
         findings.iter().find(|f| matches!(f.status, Status::Critical | Status::Error | Status::Warning));
-    worst.and_then(|finding| finding.fix.lines().next())
+    worst.map(|finding| finding.fix.as_str())
 }
 
 /// `subidctl.findings.v1`, for the command that found them.
-pub fn findings_json(kind: &str, findings: &[Finding]) -> Value {
-    let count = |status| findings.iter().filter(|f| f.status == status).count();
-    json!({
-        "schema": "subidctl.findings.v1",
-        "kind": kind,
-        "findings": findings,
-        "summary": {
-            "ok": count(Status::Ok),
-            "info": count(Status::Info),
-            "warning": count(Status::Warning),
-            "error": count(Status::Error),
-            "critical": count(Status::Critical),
-            "skipped": count(Status::Skipped),
-            "not_applicable": count(Status::NotApplicable),
+pub fn findings_json(kind: &'static str, findings: &[Finding]) -> impl serde::Serialize {
+    Document {
+        schema: "subidctl.findings.v1",
+        kind,
+        findings,
+        summary: json!({
+            "ok": number(findings, Status::Ok),
+            "info": number(findings, Status::Info),
+            "warning": number(findings, Status::Warning),
+            "error": number(findings, Status::Error),
+            "critical": number(findings, Status::Critical),
+            "skipped": number(findings, Status::Skipped),
+            "not_applicable": number(findings, Status::NotApplicable),
             "first_fix": first_fix(findings),
-        },
-    })
+        }),
+    }
+}
+
+/// The document, written from the findings as they are: a value of it would be many times as large.
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    kind: &'static str,
+    findings: &'a [Finding],
+    summary: Value,
+}
+
+/// How many faults of a severity there are, listed or not.
+fn number(findings: &[Finding], status: Status) -> usize {
+    findings.iter().filter(|f| f.status == status).map(|f| f.count).sum()
 }
 
 /// What was not looked at, one line each with its reason, and how many were right.

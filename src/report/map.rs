@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Style;
+use super::clash::released;
 use super::fit::{columns, fit, pad};
 use super::space::{Cell, LETTERS, Picture, Stretch};
 use crate::planner::{Space, Use};
@@ -140,6 +141,9 @@ fn legend(space: &Space, picture: &Picture, width: usize, style: Style) -> Strin
         let ids: u64 = lines.iter().map(|range| range.count().get()).sum();
         let owners = thousands(u64::try_from(space.owners.len()).unwrap_or(0));
         let _ = writeln!(out, "{}", fit(&format!("{owners} owners hold {} IDs", thousands(ids)), width));
+    }
+    for line in released(space) {
+        let _ = writeln!(out, "{}", fit(&line, width));
     }
     for line in picture.clashes.lines(space) {
         let _ = writeln!(out, "{}", style.paint("1;31", &fit(&line, width)));

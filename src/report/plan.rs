@@ -1,6 +1,6 @@
 //! A plan for people and as `subidctl.plan.v1`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -139,7 +139,10 @@ fn user_text(user: &[u8], assignments: &[&Assignment]) -> String {
 /// Joins what happens alike in both files.
 fn both_files<'a>(assignments: &[&'a Assignment]) -> Vec<(&'static str, &'a Assignment)> {
     let mut rows: Vec<(&'static str, &Assignment)> = Vec::new();
+    // A line that stands twice goes twice, and is said once.
+    let mut told = HashSet::new();
     let mut left: Vec<&Assignment> = assignments.to_vec();
+    left.retain(|a| told.insert((a.kind, a.range, a.action)));
     while !left.is_empty() {
         let a = left.remove(0);
         let same = |b: &&Assignment| b.kind != a.kind && (b.range, b.action) == (a.range, a.action);

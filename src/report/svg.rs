@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::clash::released;
 use super::fit::{columns, fit};
 use super::space::{Cell, LETTERS, Picture, Share, Stretch};
 use crate::planner::{Space, Use};
@@ -159,7 +160,6 @@ fn legend(out: &mut String, y: &mut usize, space: &Space, picture: &Picture) {
         (Cell::Several(Share::Most), "half full or more"),
         (Cell::Several(Share::Few), "less than half full"),
         (Cell::Free, "free"),
-        (Cell::Released, "released: nobody gets it"),
         (Cell::Kept, "kept for something else"),
         (Cell::Twice, "X: held by two lines"),
         (Cell::Barred, "!: nobody may hold it"),
@@ -167,6 +167,9 @@ fn legend(out: &mut String, y: &mut usize, space: &Space, picture: &Picture) {
         if picture.has(cell.symbol()) {
             line(words, Some(look(cell, space).0), "");
         }
+    }
+    for words in released(space) {
+        line(&words, Some(look(Cell::Released, space).0), "");
     }
     for clash in picture.clashes.lines(space) {
         line(&clash, None, " class=\"clash\"");

@@ -1,6 +1,6 @@
 //! One entry for each transaction: who changed which lines, and when.
 
-use super::{StateError, check_seal, parse_json, seal, serial};
+use super::{LedgerNote, StateError, check_seal, parse_json, seal, serial};
 use crate::idfile::{Digest, LineEdit};
 use crate::range::PerKind;
 
@@ -19,6 +19,9 @@ pub struct Record {
     /// The transaction that this one undoes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
+    /// What the ledger knew of ranges that this change forgot: for the way back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgot: Vec<LedgerNote>,
 }
 
 /// One transaction, with the lines that it touched and no others.

@@ -91,7 +91,7 @@ struct Document<R, O> {
 
 impl LedgerNote {
     /// The released range that the note is about.
-    fn released(&self) -> Option<(Kind, &[u8], Range)> {
+    pub fn released(&self) -> Option<(Kind, &[u8], Range)> {
         match self {
             Self::Released { kind, owner, range, .. } | Self::Returned { kind, owner, range } => {
                 Some((*kind, owner, *range))

@@ -190,6 +190,7 @@ const MENDED: &[&str] = &[
     "pool-too-small",
     "pool-upside-down",
     "pools-differ",
+    "released-line-lost",
     "subid-module-missing",
 ];
 
@@ -251,6 +252,60 @@ fn no_printed_command_fails() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What `explain` says of a repair and what a finding says are one: each command of the fix is on the page.
+#[test]
+fn the_page_names_the_commands_of_the_fix() {
+    let mut wrong = Vec::new();
+    for entry in catalogue().filter(|entry| entry.in_audit()) {
+        let (_, document) = audit(tree(entry.id).path());
+        for finding in document["findings"].as_array().unwrap().iter().filter(|f| f["id"] == entry.id) {
+            let fix = finding["fix"].as_str().unwrap().replace(" -R .", "");
+            let commands = fix.lines().flat_map(|line| line.split("sudo ").skip(1)).map(|command| {
+                let words: Vec<&str> = command.split_whitespace().collect();
+                let own = words[0] == "subidctl";
+                let options = words.iter().filter(|word| own && word.starts_with("--"));
+                words.iter().take(if own { 2 } else { 1 }).chain(options).copied().collect::<Vec<_>>()
+            });
+            let unnamed = commands.flatten().filter(|word| !entry.repair.contains(word)).collect::<Vec<_>>();
+            if !unnamed.is_empty() {
+                wrong.push(format!("{}: {unnamed:?} of {fix}", entry.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A line of millions of characters is no evidence that anybody reads.
+#[test]
+fn a_huge_line_is_shown_in_part() {
+    let tree = tree("clean");
+    let (name, digits) = ("x".repeat(1 << 20), "1".repeat(1 << 20));
+    let lines = format!("{name}:400000:10\n/{name}:1:x\nbob:{digits}:10 \n{name}\n");
+    std::fs::write(tree.path().join("etc/subuid"), lines).unwrap();
+    let (code, screen) = on_tree(tree.path(), &["audit"]);
+    assert_eq!(code, Some(4));
+    assert!(screen.contains("more characters)") && screen.len() < 20_000, "{} bytes", screen.len());
+}
+
+/// A file of ever the same fault is not listed a million times.
+#[test]
+fn of_very_many_faults_the_rest_is_counted() {
+    let tree = tree("clean");
+    let lines: String = (0..15_000).map(|n| format!("u{n}:{}:10\n", 1_000_000 + 10 * n)).collect();
+    for file in ["etc/subuid", "etc/subgid"] {
+        std::fs::write(tree.path().join(file), &lines).unwrap();
+    }
+    let (code, document) = audit(tree.path());
+    assert_eq!((code, ids(&document)), (Some(0), BTreeSet::from(["owner-unknown"])));
+    let findings = document["findings"].as_array().unwrap();
+    assert_eq!((findings.len(), &document["summary"]["warning"]), (10_001, &30_000.into()));
+    let rest = findings.iter().find(|finding| finding["count"] != 1).unwrap();
+    assert_eq!((&rest["count"], &rest["line"]), (&20_000.into(), &serde_json::Value::Null));
+    assert_eq!(rest["message"], "20,000 more of the same are not listed");
+    let (_, screen) = on_tree(tree.path(), &["audit"]);
+    assert!(screen.contains("30000 warnings."), "{}", &screen[screen.len() - 300..]);
 }
 
 /// SSSD's own default leaves one range of shadow's pool: the second has to be named.

@@ -51,6 +51,9 @@ fn lost_state_is_said_and_survived() {
             sandbox.run("subidctl history").ok().says("is gone").says("no changes");
             sandbox.run("subidctl undo --yes").ok().says("is gone");
         }
+        if lost == LEDGER {
+            sandbox.run("subidctl history").ok().says("ledger.json is gone").says("apply");
+        }
         // alice's released range stays hers, whatever is lost.
         sandbox
             .run("subidctl apply --yes --count 131072 bob")

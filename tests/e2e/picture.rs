@@ -130,6 +130,7 @@ fn the_picture_is_a_file_and_no_document() {
     for args in [&["--map", "--json"][..], &["--svg", "x", "--json"], &["--map", "alice"]] {
         assert_eq!(run(args).status.code(), Some(2), "{args:?}");
     }
+    assert_eq!(String::from_utf8(run(&["--svg", "-"]).stdout).unwrap(), text);
 }
 
 fn any_space() -> impl Strategy<Value = Space> {
@@ -147,7 +148,9 @@ fn any_space() -> impl Strategy<Value = Space> {
     prop::collection::vec(mark, 0..60).prop_map(|mut marks| {
         marks.sort_by_key(|mark| mark.range);
         let owners = (0..30).map(|i| format!("owner-with-a-long-name-{i}")).collect();
-        Space { pools: Range::between(100_000, 600_100_000).into_iter().collect(), owners, marks }
+        let released = marks.iter().filter(|mark| mark.what == Use::Released);
+        let released = released.map(|mark| (mark.range, "x".repeat(90))).collect();
+        Space { pools: Range::between(100_000, 600_100_000).into_iter().collect(), owners, marks, released }
     })
 }
 

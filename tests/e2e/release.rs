@@ -68,7 +68,7 @@ fn who_releases_must_be_named_and_known() {
     needs!("unshare", "nsenter");
     let sandbox = given();
     let before = sandbox.id_files();
-    sandbox.run("subidctl release --yes").exits(2).says("USER");
+    sandbox.run("subidctl release --yes").exits(2).says("USER").says("--stale").says("--forget RANGE");
     sandbox.run("subidctl release --yes mallory").exits(1).says("no user is named 'mallory'");
     sandbox.run("subidctl release --yes alice mallory").exits(1);
     sandbox.run("subidctl release --yes --range 5:5 --stale").exits(2);
@@ -139,7 +139,8 @@ fn what_runs_with_an_id_of_the_range_is_named_and_stops_a_release() {
         let pid = sandbox.text("/tmp/pid").trim().to_owned();
         for command in ["release --yes alice", "release -n alice"] {
             let refused = sandbox.run(&format!("subidctl {command}")).exits(6);
-            refused.says("165536-231071 of alice is in use").says(&format!("used by pid {pid} (sleep 77)\n"));
+            let refused = refused.says(&format!("used by pid {pid} (sleep 77)\n"));
+            refused.says("165536-231071 of alice is in use").never_says("releases").never_says("+!alice");
         }
         sandbox.run(&format!("kill {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.1; done")).ok();
     }
@@ -258,6 +259,32 @@ fn forgetting_frees_exactly_a_released_range() {
     sandbox.run("subidctl release --forget 165536:65536").ok().says("nothing to forget");
     sandbox.run("subidctl apply --yes bob --count 131072").ok();
     assert!(sandbox.text("/etc/subuid").contains("bob:165536:65536"));
+}
+
+#[test]
+fn a_line_that_stands_twice_is_released_once() {
+    needs!("unshare", "nsenter");
+    let sandbox = Sandbox::new().user("alice", 1001).subids("alice:165536:10\nalice:165536:10\n").start();
+    let done = sandbox.run("subidctl release --yes alice").ok();
+    assert_eq!(done.stdout.matches("alice: releases").count(), 1, "{done}");
+    assert_eq!(sandbox.id_text(), ["!alice:165536:10\n"; 2]);
+}
+
+/// What the history calls a change, and whose a range is that was forgotten and is not.
+#[test]
+fn a_forgotten_range_comes_back_to_the_same_account() {
+    needs!("unshare", "nsenter");
+    let sandbox = given();
+    sandbox.run("subidctl release --yes alice").ok();
+    sandbox.run("subidctl release --yes --forget 165536:65536").ok();
+    let history = sandbox.run("subidctl history --json").ok().json();
+    let commands: Vec<&str> =
+        history["entries"].as_array().unwrap().iter().map(|e| e["command"].as_str().unwrap()).collect();
+    assert_eq!(commands, ["apply", "release", "release --forget"]);
+    sandbox.run("subidctl undo --yes").ok();
+    assert_eq!(sandbox.id_text(), [RELEASED, RELEASED]);
+    assert_eq!(ledger(&sandbox)["released"][0]["uid"], 1001, "{}", ledger(&sandbox));
+    sandbox.run("subidctl apply --yes --reclaim alice").ok();
 }
 
 #[test]

@@ -66,3 +66,31 @@ fn one_id_too_many_goes_and_the_next_owner_keeps_his() {
         assert_eq!(lines, ["alice:100000:65536", "bob:165536:65536"]);
     }
 }
+
+/// shadow knows nothing of the ledger: only the line keeps the IDs from its next user.
+#[test]
+fn a_lost_line_of_a_released_range_comes_back() {
+    needs!("unshare", "nsenter", "useradd", "userdel");
+    let sandbox = Sandbox::new().user("alice", 1001).start();
+    sandbox.run("subidctl apply --yes alice && subidctl release --yes alice && sed -i d /etc/subuid").ok();
+    let before = sandbox.text("/var/lib/subidctl/ledger.json");
+    let audit = sandbox.run("subidctl audit").exits(4);
+    audit
+        .says("released-line-lost  /etc/subuid\n")
+        .says("no line of /etc/subuid keeps 100000-165535, which alice released")
+        .says("release --forget 100000-165535 alice");
+    sandbox.run("useradd new").ok();
+    assert_eq!(sandbox.id_text(), ["new:100000:65536\n", "!alice:100000:65536\nnew:165536:65536\n"]);
+    sandbox.run("subidctl audit").exits(4).says("over-released").never_says("released-line-lost");
+    sandbox.run("userdel new").ok();
+
+    sandbox.run("subidctl audit --fix --yes").ok().says("mends released-line-lost: /etc/subuid line 1");
+    assert_eq!(sandbox.id_text(), ["!alice:100000:65536\n"; 2]);
+    assert_eq!(
+        sandbox.text("/var/lib/subidctl/ledger.json"),
+        before,
+        "it is known as before who released it"
+    );
+    sandbox.run("subidctl audit").ok();
+    sandbox.run("subidctl apply --yes --reclaim alice").ok();
+}

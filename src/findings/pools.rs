@@ -1,27 +1,13 @@
-//! What login.defs and nsswitch.conf make useradd and newuidmap do.
+//! The pools of login.defs from which useradd gives ranges.
 
-use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
-use crate::idfile::Claim;
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all};
 use crate::planner::taken;
 use crate::policy::CEILING;
 use crate::range::{Kind, Range};
-use crate::snapshot::{Account, LoginDefs};
+use crate::snapshot::LoginDefs;
 use crate::text::{escape, shell_word, thousands};
 
 pub(super) static ENTRIES: &[Entry] = &[
-    Entry {
-        id: "deterministic-wrap",
-        group: Group::Defaults,
-        severity: Status::Error,
-        title: "login.defs lets computed ranges wrap around",
-        explain: "UNSAFE_SUB_UID_DETERMINISTIC_WRAP yes (shadow 4.20) makes useradd begin again at SUB_UID_MIN where \
-                  the pool ends, so that accounts with high uids get the ranges of those with low ones: they \
-                  overlap by design, as the name says.",
-        consequence: "two accounts get the same IDs",
-        audit: Some(wrap),
-        reach: Reach::Nobody,
-        ..BASE
-    },
     Entry {
         id: "pool-upside-down",
         group: Group::Defaults,
@@ -30,7 +16,9 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "useradd searches SUB_UID_MIN to SUB_UID_MAX for SUB_UID_COUNT free IDs (SUB_GID_… for gids). With \
                   these values it says 'Invalid configuration' and makes no account at all (lib/find_new_sub_uids.c).",
         consequence: "useradd fails",
-        audit: Some(|survey| pools(survey, upside_down)),
+        repair: "sudo sed -i to set in login.defs: SUB_UID_MIN and SUB_UID_MAX (SUB_GID_…) as \
+                 shadow has them: 100000 and 600100000",
+        audit: Some(|survey| all(pools(survey, upside_down))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -42,7 +30,9 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "SUB_UID_MIN to SUB_UID_MAX holds fewer IDs than SUB_UID_COUNT, or the same for gids. useradd says \
                   'Invalid configuration' and makes no account at all (lib/find_new_sub_uids.c).",
         consequence: "useradd fails",
-        audit: Some(|survey| pools(survey, too_small)),
+        repair: "sudo sed -i to set in login.defs: SUB_UID_COUNT 65536 and SUB_UID_MAX 600100000 \
+                 (SUB_GID_…)",
+        audit: Some(|survey| all(pools(survey, too_small))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -55,7 +45,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   at the other. Where SUB_UID_MIN to SUB_UID_MAX and UID_MIN to UID_MAX meet (or the same for gids), \
                   one user's containers get another user's uid (CVE-2024-56433 is this on a network).",
         consequence: "a container of one user can own another user's files",
-        audit: Some(|survey| pools(survey, meets_logins)),
+        repair: "sudo sed -i to set in login.defs: SUB_UID_MIN 100000 or UID_MAX 60000 (…GID…), \
+                 whichever is not as usual",
+        audit: Some(|survey| all(pools(survey, meets_logins))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -69,7 +61,9 @@ pub(super) static ENTRIES: &[Entry] = &[
                   are those of the policy (directory) and of sssd.conf and smb.conf. subidctl keeps away from them by \
                   itself; useradd does so only with another pool.",
         consequence: "useradd may give a directory account's ID to somebody's containers",
-        audit: Some(|survey| pools(survey, meets_directory)),
+        repair: "sudo sed -i to set in login.defs: SUB_UID_MIN and SUB_UID_MAX (SUB_GID_…) of a \
+                 hole beside the directory; audit says which",
+        audit: Some(|survey| all(pools(survey, meets_directory))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -82,7 +76,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   setfsuid are known cases (systemd's UIDS-GIDS document), and FreeIPA gives them to its own users. \
                   shadow's default ends at 600100000.",
         consequence: "ranges from there break some programs in containers",
-        audit: Some(|survey| pools(survey, high)),
+        repair: "sudo sed -i to set in login.defs: SUB_UID_MAX 600100000 (SUB_GID_MAX)",
+        audit: Some(|survey| all(pools(survey, high))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -94,7 +89,9 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "SUB_UID_COUNT 0 or SUB_GID_COUNT 0 in login.defs turns it off: right where something else gives \
                   ranges, such as subidctl with a window or a map, and else the reason why new users have none.",
         consequence: "new accounts have no range until somebody gives them one",
-        audit: Some(count_zero),
+        repair: "where useradd shall give ranges: sudo sed -i to set SUB_UID_COUNT 65536 \
+                 (SUB_GID_COUNT) in login.defs",
+        audit: Some(|survey| all(count_zero(survey))),
         reach: Reach::Nobody,
         ..BASE
     },
@@ -107,53 +104,12 @@ pub(super) static ENTRIES: &[Entry] = &[
                   uids and gids that begin at different IDs. Everything works; but whoever reads the owner of a file \
                   must count twice, and the kubelet does not take such ranges.",
         consequence: "new accounts get ranges that differ between both files",
-        audit: Some(differ),
+        repair: "sudo sed -i to set in login.defs: the uids' values for the gids as well",
+        audit: Some(|survey| all(differ(survey))),
         reach: Reach::Nobody,
         ..BASE
     },
-    Entry {
-        id: "subid-module-missing",
-        group: Group::Defaults,
-        severity: Status::Error,
-        title: "nsswitch.conf names a source of subordinate IDs that is not installed",
-        explain: "newuidmap loads libsubid_NAME.so for the first word after subid: (shadow, lib/nss.c), and takes the \
-                  files where it cannot. What the directory grants is then granted to nobody, and what stands in the \
-                  files is. The module sss comes with SSSD (libsubid_sss.so).",
-        consequence: "ranges of the directory are not granted; the files count instead",
-        audit: Some(|survey| module(survey, false)),
-        reach: Reach::Everybody,
-        ..BASE
-    },
-    Entry {
-        id: "subid-files-unused",
-        group: Group::Defaults,
-        severity: Status::Warning,
-        title: "the files have lines, and subordinate IDs come from a directory",
-        explain: "Where nsswitch.conf says subid: sss (or any word but files) and its module loads, newuidmap asks the \
-                  directory alone; files and directory are never added (shadow, lib/nss.c). Programs without libsubid \
-                  still read the files: podman built without it, and LXC.",
-        consequence: "newuidmap grants nothing of what the files say",
-        audit: Some(|survey| module(survey, true)),
-        reach: Reach::Everybody,
-        ..BASE
-    },
 ];
-
-/// Of lines, before it is said that they differ from the rule.
-pub(super) static COMPUTED: &[Entry] = &[Entry {
-    id: "deterministic-mixed",
-    group: Group::Defaults,
-    severity: Status::Error,
-    title: "a line stands where login.defs computes somebody else's range",
-    explain: "With SUB_UID_DETERMINISTIC yes (shadow 4.20) useradd gives SUB_UID_MIN + (uid - UID_MIN) x \
-                  SUB_UID_COUNT without a look at the file. A line from before, or from another tool, that is not \
-                  its owner's computed range is given to the account whose turn it is, too, and so is a released one; \
-                  login.defs(5) says never to mix both.",
-    consequence: "a later useradd gives its IDs to another account as well",
-    audit: Some(mixed),
-    reach: Reach::Nobody,
-    ..BASE
-}];
 
 /// shadow's own defaults (`lib/find_new_sub_uids.c`, `src/useradd.c`).
 fn default(key: &str) -> u64 {
@@ -167,16 +123,16 @@ fn default(key: &str) -> u64 {
 }
 
 /// What useradd works with for one kind of ID.
-struct Pool<'a> {
+pub(super) struct Pool<'a> {
     kind: Kind,
     defs: &'a LoginDefs,
-    min: u64,
+    pub(super) min: u64,
     max: u64,
-    count: u64,
+    pub(super) count: u64,
 }
 
 impl<'a> Pool<'a> {
-    fn new(defs: &'a LoginDefs, kind: Kind) -> Self {
+    pub(super) fn new(defs: &'a LoginDefs, kind: Kind) -> Self {
         let number = |end: &str| {
             let key = key(kind, end);
             defs.number(&key).unwrap_or_else(|| default(&key))
@@ -185,7 +141,7 @@ impl<'a> Pool<'a> {
     }
 
     /// The IDs, where they make sense.
-    fn range(&self) -> Option<Range> {
+    pub(super) fn range(&self) -> Option<Range> {
         let last = u32::try_from(self.max).unwrap_or(u32::MAX);
         Range::between(u32::try_from(self.min).ok()?, last)
     }
@@ -197,12 +153,12 @@ impl<'a> Pool<'a> {
     }
 }
 
-fn key(kind: Kind, end: &str) -> String {
+pub(super) fn key(kind: Kind, end: &str) -> String {
     format!("SUB_{}_{end}", kind.name().to_uppercase())
 }
 
 /// What was seen in login.defs.
-fn set(defs: &LoginDefs, keys: &[String], message: String, fix: String) -> Seen {
+pub(super) fn set(defs: &LoginDefs, keys: &[String], message: String, fix: String) -> Seen {
     let file = if defs.path.is_empty() { "/etc/login.defs" } else { &defs.path };
     let first = keys.iter().find_map(|key| defs.value(key));
     let said = keys.iter().map(|key| match defs.value(key) {
@@ -220,7 +176,7 @@ fn set(defs: &LoginDefs, keys: &[String], message: String, fix: String) -> Seen 
 }
 
 /// The command that sets a key: in its line, or at the end of the file.
-fn assign(defs: &LoginDefs, key: &str, value: impl std::fmt::Display) -> String {
+pub(super) fn assign(defs: &LoginDefs, key: &str, value: impl std::fmt::Display) -> String {
     let file = if defs.path.is_empty() { "/etc/login.defs" } else { &defs.path };
     match defs.value(key) {
         Some((_, path, line)) => replace_line(path, line, &format!("{key} {value}")),
@@ -228,7 +184,7 @@ fn assign(defs: &LoginDefs, key: &str, value: impl std::fmt::Display) -> String 
     }
 }
 
-fn replace_line(path: &str, line: usize, text: &str) -> String {
+pub(super) fn replace_line(path: &str, line: usize, text: &str) -> String {
     format!("sudo sed -i '{line}s/.*/{text}/' {}", word(path))
 }
 
@@ -349,89 +305,4 @@ fn differ(survey: &Survey<'_>) -> Vec<Seen> {
     let message = format!("{} and {} differ", keys[0], keys[1]);
     let fix = assign(defs, &keys[1], of_uids);
     vec![set(defs, &keys, message, fix)]
-}
-
-fn wrap(survey: &Survey<'_>) -> Vec<Seen> {
-    let defs = &survey.snapshot.login_defs;
-    let keys = Kind::BOTH.map(|kind| format!("UNSAFE_{}", key(kind, "DETERMINISTIC_WRAP")));
-    let on = keys.into_iter().filter(|key| defs.yes(key));
-    on.map(|key| {
-        let fix = assign(defs, &key, "no");
-        set(defs, std::slice::from_ref(&key), format!("{key} is on"), fix)
-    })
-    .collect()
-}
-
-/// Lines within the pool that are not what login.defs computes for their owners.
-fn mixed(survey: &Survey<'_>) -> Vec<Seen> {
-    let defs = &survey.snapshot.login_defs;
-    let mut seen = Vec::new();
-    for kind in Kind::BOTH.into_iter().filter(|kind| defs.yes(&key(*kind, "DETERMINISTIC"))) {
-        let pool = Pool::new(defs, kind);
-        let Some(range) = pool.range().filter(|_| pool.count > 0) else { continue };
-        let first_uid = defs.number("UID_MIN").unwrap_or(1000);
-        let slot = |uid: u64| -> Option<Range> {
-            let start = uid.checked_sub(first_uid)?.checked_mul(pool.count)?.checked_add(pool.min)?;
-            Range::clipped(start, pool.count)
-        };
-        let whose = |claim: &Claim<'_>| {
-            let at = u64::from(claim.range.first()).saturating_sub(pool.min) / pool.count;
-            first_uid.saturating_add(at)
-        };
-        for claim in survey.claims[kind].iter().filter(|claim| !claim.released && claim.range.overlaps(range))
-        {
-            let account: Option<&Account> = survey.account(claim.owner);
-            let right = match account {
-                Some(account) => slot(u64::from(account.uid.get())) == Some(claim.range),
-                // Nobody can tell whose turn it was; on the grid it may have been theirs.
-                None => slot(whose(claim)) == Some(claim.range),
-            };
-            if right {
-                continue;
-            }
-            let (owner, next) = (escape(claim.owner), whose(claim));
-            let message = format!(
-                "{} of {owner} is in the range that {} computes for uid {next}",
-                claim.range,
-                key(kind, "DETERMINISTIC")
-            );
-            let fix = shell_word(claim.owner).map_or_else(
-                || format!("give line {} the range that login.defs computes", claim.line),
-                |name| format!("sudo subidctl apply --replace {name}"),
-            );
-            seen.push(survey.of_claim(kind, claim, message, fix));
-        }
-    }
-    seen
-}
-
-fn module(survey: &Survey<'_>, loads: bool) -> Vec<Seen> {
-    let switch = &survey.snapshot.nsswitch;
-    let Some(module) = switch.subid_module.as_ref().filter(|module| module.found == loads) else {
-        return Vec::new();
-    };
-    let lines = Kind::BOTH.map(|kind| survey.claims[kind].iter().filter(|claim| !claim.released).count());
-    if loads && lines == [0, 0] {
-        return Vec::new();
-    }
-    let name = escape(module.name.as_bytes());
-    let files = replace_line(&switch.path, switch.subid.line, "subid: files");
-    let (message, fix) = if loads {
-        let message = format!(
-            "{} lines of subuid and {} of subgid count for nothing: subid: {name}",
-            lines[0], lines[1]
-        );
-        (message, format!("where the files should count: {files}"))
-    } else {
-        let message = format!("subid: {name} is in force nowhere: libsubid_{name}.so cannot be loaded");
-        (message, format!("install the module (for sss: SSSD's), or {files}"))
-    };
-    vec![Seen {
-        file: Some(switch.path.clone()),
-        line: Some(switch.subid.line),
-        message,
-        evidence: format!("subid: {}", switch.subid.sources.join(" ")),
-        fix,
-        ..Seen::default()
-    }]
 }
