@@ -80,7 +80,7 @@ fn a_command_has_the_terminal() {
 
         // Ctrl-C is for CMD; the terminal is afterwards as it was.
         let mut terminal = sandbox.terminal(&format!(
-            "stty -a >/tmp/a; {verify} sh -c 'echo on; sleep 100'; echo $?; stty -a >/tmp/b"
+            "trap : INT; stty -a >/tmp/a; {verify} sh -c 'echo on; sleep 100'; echo $?; stty -a >/tmp/b"
         ));
         terminal.expect("on");
         terminal.send("\x03");
