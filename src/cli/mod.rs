@@ -83,7 +83,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Verify(args) => verify::run(global, args, output),
         Command::History(args) => history::run(global, args, output),
         Command::Undo(args) => undo::run(global, args, output),
-        Command::Template(args) => template::run(args, output),
+        Command::Template(args) => template::run(global, args, output),
         Command::Recover(args) => recover::run(global, args, output),
         Command::Completions { shell } => {
             if output.json {

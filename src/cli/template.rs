@@ -5,16 +5,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::{Render, Template as Args};
+use super::args::{Global, Render, Template as Args};
 use super::ask::{From, confirm};
+use super::facts::Context;
 use super::output::{Output, print};
 use crate::error::{Code, Error, Result};
-use crate::host::{Trust, read_named};
+use crate::host::{self, Trust, read_named};
 use crate::idfile::Document;
+use crate::planner::{self, Owner};
+use crate::range::{Count, Kind, Range, SubId};
 use crate::report::unified;
 use crate::template::{ALL, Template, find};
 
-pub(super) fn run(args: &Args, output: Output) -> Result<u8> {
+pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     match args {
         Args::List => list(output),
         Args::Show { name } => {
@@ -24,7 +27,10 @@ pub(super) fn run(args: &Args, output: Output) -> Result<u8> {
         }
         Args::Render(args) => {
             no_json(output)?;
-            let text = find(&args.name)?.render(&values(&args.set)?)?;
+            let template = find(&args.name)?;
+            let mut values = values(&args.set)?;
+            fill_in(global, template, &mut values)?;
+            let text = template.render(&values)?;
             match &args.to {
                 Some(path) => write(path, text, args, output),
                 None => print(text.as_bytes()).map(|()| 0),
@@ -76,6 +82,29 @@ fn values(set: &[String]) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(values)
+}
+
+/// The starts of the new range, where nobody names them: as the owner's lines have it now.
+fn fill_in(global: &Global, template: &Template, values: &mut BTreeMap<String, String>) -> Result<()> {
+    let number = |key: &str| values.get(key).and_then(|text| text.parse::<u64>().ok());
+    let old = |kind: Kind| {
+        let first = u32::try_from(number(&format!("old_{}", kind.name()))?).ok()?;
+        Range::new(SubId::new(first), Count::new(number("count")?)?)
+    };
+    let missing = |kind: &Kind| {
+        let key = format!("new_{}", kind.name());
+        template.keys.iter().any(|(name, _)| *name == key) && !values.contains_key(&key)
+    };
+    let wanted: Vec<(Kind, Range)> =
+        Kind::BOTH.into_iter().filter(missing).filter_map(|kind| Some((kind, old(kind)?))).collect();
+    let Some(owner) = values.get("owner").cloned().filter(|_| !wanted.is_empty()) else { return Ok(()) };
+    let mut context = Context::load(global)?;
+    let owner = Owner::account(host::find_user(&mut context.snapshot, owner.as_bytes())?);
+    for (kind, old) in wanted {
+        let new = planner::successor(&context.snapshot, &owner, kind, old)?;
+        values.insert(format!("new_{}", kind.name()), new.first().to_string());
+    }
+    Ok(())
 }
 
 /// Writes the file; one that is there is shown as a diff, and replaced only on a yes.

@@ -64,7 +64,7 @@ impl Store {
             return Ok(Self { open: None, notes });
         }
         let made = make(root, "/var/lib", "subidctl", 0o755);
-        if let Err(errno) = made.and_then(|parent| parent.map_or(Ok(()), fsync)) {
+        if let Err(errno) = made.and_then(|parent| parent.map_or(Ok(()), |parent| retry(|| fsync(&parent)))) {
             return Ok(without(errno.desc()));
         }
         let dir = match trust::folder(root, records::STATE) {
@@ -167,7 +167,7 @@ impl Store {
     pub(super) fn keep_conflict(&mut self, root: &Root, name: &str, journal: &[u8]) -> Result<bool> {
         let Some(open) = &self.open else { return Ok(false) };
         make(root, records::STATE, "conflicts", 0o700)
-            .and_then(|parent| parent.map_or(Ok(()), fsync))
+            .and_then(last)
             .map_err(|errno| open.state.failed("make", "conflicts", errno))?;
         let conflicts = Folder::new(trust::folder(root, records::CONFLICTS)?, root.full(records::CONFLICTS));
         conflicts.temp(name, journal, &Like::mode(0o600))?;
@@ -236,22 +236,27 @@ impl Open {
     }
 }
 
-/// Makes a folder with exactly this mode, whatever the umask, and gives the parent, whose fsync makes it last.
-/// What is there already is for the caller to judge.
+/// Makes a folder with exactly this mode, whatever the umask, and gives the parent, for [`last`]. What is there
+/// already is for the caller to judge.
 fn make(root: &Root, parent: &str, name: &str, mode: u32) -> nix::Result<Option<OwnedFd>> {
     let path = format!("{parent}/{name}");
     if root.open_dir(&path).err() != Some(Errno::ENOENT) {
         return Ok(None);
     }
     let dir = root.open_dir(parent)?;
-    match mkdirat(&dir, name, Mode::from_bits_truncate(0o700)) {
+    match retry(|| mkdirat(&dir, name, Mode::from_bits_truncate(0o700))) {
         // By somebody else meanwhile, or by us in a call that was interrupted.
         Err(Errno::EEXIST) => {}
         result => result?,
     }
     let made = root.open_dir(&path)?;
-    fchmod(&made, Mode::from_bits_truncate(mode))?;
+    retry(|| fchmod(&made, Mode::from_bits_truncate(mode)))?;
     Ok(Some(dir))
+}
+
+/// Makes a new folder in this parent last.
+fn last(parent: Option<OwnedFd>) -> nix::Result<()> {
+    parent.map_or(Ok(()), |parent| retry(|| fsync(&parent)))
 }
 
 fn flock(state: &Folder, deadline: Instant) -> Result<File> {

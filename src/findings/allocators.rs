@@ -1,8 +1,11 @@
 //! Other programs that take or give IDs on this host.
 
-use super::survey::path;
+use std::collections::HashMap;
+
+use super::survey::{Holder, path, user_word};
 use super::{BASE, Entry, Group, Seen, Status, Survey};
 use crate::idfile::Claim;
+use crate::planner::{Place, Supply};
 use crate::policy::CEILING;
 use crate::range::{Count, Kind, Range, RangeSet};
 use crate::snapshot::{Allocator, SiteOwner, SiteRange};
@@ -135,15 +138,21 @@ fn lines<'s>(survey: &'s Survey<'_>) -> impl Iterator<Item = (Kind, &'s Claim<'s
 }
 
 /// Lines that meet what these programs declare.
-fn meets(survey: &Survey<'_>, by: &[Allocator]) -> Vec<Seen> {
+fn meets<'s>(survey: &'s Survey<'s>, by: &[Allocator]) -> Vec<Seen> {
     let declared: Vec<&SiteRange> =
         survey.snapshot.site.declared.iter().filter(|range| by.contains(&range.by)).collect();
-    let meeting = |(kind, claim): (Kind, &Claim<'_>)| {
-        let site = declared.iter().find(|site| {
+    let Some(first) = declared.first() else { return Vec::new() };
+    let avoid = (first.by == Allocator::SystemdContainers).then_some(first.range);
+    let mut moves =
+        Moves { supply: Supply::new(survey.snapshot, survey.policy, avoid), moved: HashMap::new() };
+    let mut seen = Vec::new();
+    for (kind, claim) in lines(survey) {
+        let meets = |site: &&&SiteRange| {
             site.kind.is_none_or(|of| of == kind)
                 && site.range.overlaps(claim.range)
                 && !exempt(survey, claim, site)
-        })?;
+        };
+        let Some(site) = declared.iter().find(meets) else { continue };
         let both = site.range.intersection(claim.range).unwrap_or(claim.range);
         let message = format!(
             "{both} of {} may also be given out by {} ({}, {})",
@@ -152,9 +161,9 @@ fn meets(survey: &Survey<'_>, by: &[Allocator]) -> Vec<Seen> {
             site.name,
             site.place
         );
-        Some(survey.of_claim(kind, claim, message, elsewhere(claim, site)))
-    };
-    lines(survey).filter_map(meeting).collect()
+        seen.push(survey.of_claim(kind, claim, message, moves.fix(survey, claim, site)));
+    }
+    seen
 }
 
 /// A user of homed must be in systemd's range; and where the policy reserves it, a line there is a fault by
@@ -176,20 +185,52 @@ fn theirs(survey: &Survey<'_>, need: &SiteOwner, claim: &Claim<'_>) -> bool {
             .is_some_and(|of_line| survey.snapshot.accounts.by_owner(&need.owner).map(uid) == Some(of_line))
 }
 
-/// How the owner gets another range. apply keeps a range that only other programs may give out, so it has
-/// to be released first; systemd's share is in the way of new ranges only where the policy says so.
-fn elsewhere(claim: &Claim<'_>, site: &SiteRange) -> String {
-    let Some(name) = shell_word(claim.owner) else {
-        return format!("give the owner of line {} another range", claim.line);
-    };
-    if site.by == Allocator::SystemdContainers {
-        let (first, last) = (site.range.first(), site.range.last());
-        return format!(
-            "in /etc/subidctl/policy.toml: reserve = [{{ name = \"systemd\", first = {first}, last = {last} }}]\n\
-             sudo subidctl apply --replace {name}"
-        );
+/// Where ranges move that lie in what other programs give out.
+struct Moves<'a> {
+    /// The room that there is; `None` where a rule gives the ranges.
+    supply: Option<Supply>,
+    /// The lines of both files that are one range move together.
+    moved: HashMap<(Holder<'a>, Range), Option<Place>>,
+}
+
+impl<'a> Moves<'a> {
+    /// How the owner gets another range. apply keeps a range that only other programs may give out, so it has
+    /// to be released first; systemd's share is in the way of new ranges only where the policy says so.
+    fn fix(&mut self, survey: &'a Survey<'a>, claim: &Claim<'a>, site: &SiteRange) -> String {
+        let Some(account) = survey.account(claim.owner) else { return survey.another(claim.owner) };
+        let name = user_word(account);
+        let Some(supply) = &mut self.supply else {
+            return format!(
+                "change the rule that gives the range, or move what {} gives out ({}), then: \
+                 sudo subidctl apply --replace {name}",
+                site.by.name(),
+                site.place
+            );
+        };
+        let place = *self
+            .moved
+            .entry((survey.holder(claim.owner), claim.range))
+            .or_insert_with(|| supply.take(claim.range.count()));
+        let range = match place {
+            Some(Place::Pool) => String::new(),
+            Some(Place::At(range)) => format!("--range {range} "),
+            None => {
+                return format!(
+                    "make room first: {} gives out all that is left ({})",
+                    site.by.name(),
+                    site.place
+                );
+            }
+        };
+        if site.by == Allocator::SystemdContainers {
+            let (first, last) = (site.range.first(), site.range.last());
+            return format!(
+                "in /etc/subidctl/policy.toml: reserve = [{{ name = \"systemd\", first = {first}, last = {last} }}]\n\
+                 sudo subidctl apply --replace {range}{name}"
+            );
+        }
+        format!("sudo subidctl release --range {} {name}\nsudo subidctl apply {range}{name}", claim.range)
     }
-    format!("sudo subidctl release --range {} {name}\nsudo subidctl apply {name}", claim.range)
 }
 
 fn homed(survey: &Survey<'_>) -> Vec<Seen> {

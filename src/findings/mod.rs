@@ -235,6 +235,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         numbers::ENTRIES,
         held::ENTRIES,
         ranges::ENTRIES,
+        peers::WIDE,
         helpers::ENTRIES,
         kernel::ENTRIES,
         allocators::HIGH,

@@ -1,5 +1,6 @@
 //! What other tools' faults leave in the files.
 
+use super::lines::rewritten;
 use super::{BASE, Entry, Group, Seen, Status, Survey};
 use crate::idfile::Claim;
 use crate::policy::CEILING;
@@ -21,18 +22,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "usermod-one-too-many",
-        group: Group::Peers,
-        severity: Status::Warning,
-        title: "a range with one ID too many, as usermod -S gives",
-        explain: "usermod -S of shadow 4.20 takes the last ID for one past it and gives 65537 IDs where 65536 were \
-                  meant (seen with 4.20.3). With computed ranges (SUB_UID_DETERMINISTIC) the last one is the next \
-                  account's first. The fix takes that one ID away; no container of 65536 IDs uses it.",
-        consequence: "the last ID may be the first of somebody else's range",
-        audit: Some(one_too_many),
-        ..BASE
-    },
-    Entry {
         id: "disabled-elsewhere",
         group: Group::Peers,
         severity: Status::Info,
@@ -45,6 +34,21 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
 ];
+
+/// Said only where that ID is nobody's yet: else it is an overlap.
+pub(super) static WIDE: &[Entry] = &[Entry {
+    id: "usermod-one-too-many",
+    group: Group::Peers,
+    severity: Status::Warning,
+    title: "a range with one ID too many, as usermod -S gives",
+    explain: "usermod -S of shadow 4.20 takes the last ID for one past it and gives 65537 IDs where 65536 were \
+              meant (seen with 4.20.3). With computed ranges (SUB_UID_DETERMINISTIC) the last one is the next \
+              account's first. The fix takes that one ID away; no container of 65536 IDs uses it.",
+    consequence: "the last ID may be the first of somebody else's range",
+    audit: Some(one_too_many),
+    alone: true,
+    ..BASE
+}];
 
 /// The highest start that Apptainer gives; the others follow in steps of 65536, downwards.
 const TOP: u32 = 4_294_836_224;
@@ -91,35 +95,47 @@ fn meeting(survey: &Survey<'_>, kind: Kind, claim: &Claim<'_>, other: &Claim<'_>
     let (owner, name) = (escape(claim.owner), escape(other.owner));
     let message =
         format!("{common} of {owner} are also {name}'s ({} line {})", super::survey::path(kind), other.line);
-    let theirs = if by_apptainer(claim) { owner } else { name };
-    survey.of_claim(kind, claim, message, format!("sudo subidctl apply --replace +{theirs}"))
+    let theirs = if by_apptainer(claim) { claim } else { other };
+    let fix = match survey.account(theirs.owner) {
+        Some(account) => format!("sudo subidctl apply --replace +{}", account.uid),
+        None => survey.another(theirs.owner),
+    };
+    survey.of_claim(kind, claim, message, fix)
 }
 
 fn one_too_many(survey: &Survey<'_>) -> Vec<Seen> {
     let seen = |kind: Kind| {
-        let flag = match kind {
-            Kind::Uid => "--del-subuids",
-            Kind::Gid => "--del-subgids",
-        };
-        let wide = survey.claims[kind]
-            .iter()
-            .filter(|claim| !claim.released && claim.range.count().get() == 65537 && claim.is_canonical());
+        let wide = survey.live(kind).filter(|claim| is_wide(claim));
         wide.map(move |claim| {
-            let last = claim.range.last();
-            let account = survey.account(claim.owner).map(|account| account.name.as_bytes());
-            let fix = match account.and_then(shell_word).filter(|name| name.as_bytes() == claim.owner) {
-                // Below a root that command would change the host's own file.
-                Some(name) if survey.snapshot.host.running => {
-                    format!("sudo usermod {flag} {last}-{last} {name}")
-                }
-                _ => format!("write 65536 for 65537 in line {}", claim.line),
-            };
-            let range = Range::between(claim.range.first(), last.saturating_sub(1)).unwrap_or(claim.range);
+            let range = Range::between(claim.range.first(), claim.range.last() - 1).unwrap_or(claim.range);
             let message = format!("{} of {} is {range} and one ID more", claim.range, escape(claim.owner));
-            survey.of_claim(kind, claim, message, fix)
+            survey.of_claim(kind, claim, message, one_fewer(survey, kind, claim))
         })
     };
     Kind::BOTH.into_iter().flat_map(seen).collect()
+}
+
+/// Whether a line has one ID too many, as usermod -S gives.
+pub(super) fn is_wide(claim: &Claim<'_>) -> bool {
+    claim.range.count().get() == 65537 && claim.is_canonical()
+}
+
+/// The command that takes that ID away.
+pub(super) fn one_fewer(survey: &Survey<'_>, kind: Kind, claim: &Claim<'_>) -> String {
+    let flag = match kind {
+        Kind::Uid => "--del-subuids",
+        Kind::Gid => "--del-subgids",
+    };
+    let last = claim.range.last();
+    let account = survey.account(claim.owner).map(|account| account.name.as_bytes());
+    match account.filter(|name| *name == claim.owner).and_then(shell_word) {
+        // Below a root that command would change the host's own file.
+        Some(name) if survey.snapshot.host.running => format!("sudo usermod {flag} {last}-{last} {name}"),
+        _ => Range::between(claim.range.first(), last - 1)
+            .and_then(|range| rewritten(claim.owner, range))
+            .and_then(|line| survey.sed(kind, claim.line, &format!("s/.*/{line}/")))
+            .unwrap_or_else(|| format!("write 65536 for 65537 in line {}", claim.line)),
+    }
 }
 
 fn disabled(survey: &Survey<'_>) -> Vec<Seen> {

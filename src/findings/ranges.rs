@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::files::{each, overlap as two_overlap};
+use super::peers::{is_wide, one_fewer};
 use super::survey::{Holder, path};
 use super::{BASE, Entry, Group, Seen, Status, Survey, is_map};
 use crate::idfile::Claim;
@@ -115,9 +116,22 @@ fn overlap<'a>(
     claim: &Claim<'a>,
     other: &Claim<'a>,
 ) -> Seen {
+    let common = claim.range.intersection(other.range).unwrap_or(claim.range);
+    // usermod -S gave one of the two an ID too many, whoever came first: that one goes, and nobody moves.
+    let wide = |c: &&Claim<'_>| is_wide(c) && common == Range::single(c.range.last());
+    if let Some(wide) = [other, claim].into_iter().find(wide) {
+        let (owner, next) = (escape(wide.owner), if wide.line == claim.line { other } else { claim });
+        let message = format!(
+            "{} of {owner}, one ID too many as usermod -S gives, is also {}'s ({} line {})",
+            common.last(),
+            escape(next.owner),
+            path(kind),
+            next.line
+        );
+        return survey.of_claim(kind, wide, message, one_fewer(survey, kind, wide));
+    }
     // Whoever was there first keeps the IDs.
     let (later, first) = if claim.line > other.line { (claim, other) } else { (other, claim) };
-    let common = later.range.intersection(first.range).unwrap_or(later.range);
     let (owner, file) = (escape(later.owner), path(kind));
     let message =
         format!("{common} of {owner} are also {}'s ({file} line {})", escape(first.owner), first.line);
@@ -137,7 +151,7 @@ fn overlap<'a>(
     survey.of_claim(kind, later, message, fix)
 }
 
-/// The values of the script that are known before the new range is: all but its starts.
+/// The values of the script that are known before the new range is: its starts are then in the files.
 fn moved(kind: Kind, claim: &Claim<'_>, account: &Account, other: Option<u32>) -> String {
     let first = claim.range.first();
     let (uid, gid) = match kind {
@@ -147,8 +161,7 @@ fn moved(kind: Kind, claim: &Claim<'_>, account: &Account, other: Option<u32>) -
     let owner = shell_word(account.name.as_bytes()).unwrap_or_else(|| account.uid.to_string());
     let path = shell_word(&account.home).unwrap_or_default();
     format!(
-        "--set owner={owner} --set path={path} --set count={} --set old_uid={uid} --set old_gid={gid} \
-         --set new_uid=START --set new_gid=START",
+        "--set owner={owner} --set path={path} --set count={} --set old_uid={uid} --set old_gid={gid}",
         claim.range.count()
     )
 }
@@ -279,6 +292,10 @@ mod tests {
         assert_eq!(found("a:100000:100\na:100050:10\nb:100055:10\n")[..1], [("overlap", 3)]);
         assert_eq!(found("a:100000:10\na:100000:10\n"), [("duplicate-line", 2)]);
         assert_eq!(found("a:100000:10\na:100009:10\n"), [("own-ranges-overlap", 2)]);
+        let wide = "a:100000:65537\nb:165536:65536\n";
+        assert_eq!(found(wide), [("overlap", 1)], "the one ID too many is the fault");
+        assert_eq!(found("b:165536:65536\na:100000:65537\n"), [("overlap", 2)]);
+        assert_eq!(found("a:100000:65537\nb:165530:65536\n"), [("overlap", 2)]);
         assert_eq!(found("!a:100000:10\nb:100009:10\n"), [("over-released", 2)]);
         assert_eq!(found("#a:100000:10\na:100009:10\n"), [], "an owner's own former line");
         assert_eq!(found("!a:100000:90\n!c:100010:1\nb:100080:10\n"), [("over-released", 3)]);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::survey::path;
+use super::survey::{path, user_word};
 use super::{BASE, Entry, Group, Seen, Status, Survey};
 use crate::idfile::Claim;
 use crate::idmap::{fits, podman, text_len};
 use crate::planner::{Deviation, deviations, usual_count};
 use crate::range::{Kind, PerKind, Range, RangeSet, Uid};
 use crate::snapshot::Account;
-use crate::text::{shell_word, thousands};
+use crate::text::thousands;
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -99,10 +99,6 @@ impl<'a> Share<'a> {
     fn plain(&self) -> bool {
         Kind::BOTH.into_iter().all(|kind| self.claims[kind].iter().all(Claim::is_canonical))
     }
-
-    fn word(&self) -> String {
-        shell_word(self.account.name.as_bytes()).unwrap_or_else(|| format!("+{}", self.account.uid))
-    }
 }
 
 /// The accounts that own anything, by uid.
@@ -127,7 +123,7 @@ fn half(survey: &Survey<'_>) -> Vec<Seen> {
         let has = Kind::BOTH.into_iter().find(|kind| share.claims[kind.other()].is_empty())?;
         let claim = share.first(has)?;
         let message = format!("{} has {}s and no {}s", share.account.name, has.name(), has.other().name());
-        let fix = format!("sudo subidctl apply {}", share.word());
+        let fix = format!("sudo subidctl apply {}", user_word(share.account));
         Some(Seen {
             evidence: format!("{}; nothing in {}", survey.raw(has, claim.line), path(has.other())),
             ..survey.of_claim(has, claim, message, fix)
@@ -145,7 +141,7 @@ fn too_few(survey: &Survey<'_>) -> Vec<Seen> {
             let Some(claim) = share.first(kind).filter(|_| ids < usual.get()) else { continue };
             let (has, usual, name) = (thousands(ids), thousands(usual.get()), kind.name());
             let message = format!("{} has {has} {name}s, and {usual} are usual here", share.account.name);
-            let fix = format!("sudo subidctl apply {}", share.word());
+            let fix = format!("sudo subidctl apply {}", user_word(share.account));
             seen.push(survey.of_claim(kind, claim, message, fix));
         }
     }
@@ -161,7 +157,7 @@ fn counts(survey: &Survey<'_>) -> Vec<Seen> {
         }
         let (uids, gids) = (thousands(ids.uid), thousands(ids.gid));
         let message = format!("{} has {uids} uids and {gids} gids", share.account.name);
-        let fix = format!("sudo subidctl apply --count {} {}", ids[fewer.other()], share.word());
+        let fix = format!("sudo subidctl apply --count {} {}", ids[fewer.other()], user_word(share.account));
         Some(survey.of_claim(fewer, share.first(fewer)?, message, fix))
     };
     shares(survey).values().filter_map(of_share).collect()
@@ -178,8 +174,10 @@ fn by_rule(survey: &Survey<'_>, no_rule: bool) -> Vec<Seen> {
         let claim = share.claims[deviation.kind].iter().find(|claim| claim.line == deviation.line)?;
         let name = &deviation.account.name;
         let (message, fix) = if no_rule {
-            let fix =
-                format!("add a rule for {name} to the policy, or: sudo subidctl release {}", share.word());
+            let fix = format!(
+                "add a rule for {name} to the policy, or: sudo subidctl release {}",
+                user_word(share.account)
+            );
             (format!("{name} has a range, and {}", deviation.what), fix)
         } else {
             (format!("{name} {}", deviation.what), survey.another(claim.owner))

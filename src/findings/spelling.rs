@@ -133,7 +133,8 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
             let exists = meant.is_some_and(|(_, range)| range.last() < u32::MAX);
             // What it is good for, and the command.
             let mut ways: Vec<(&str, String)> = Vec::new();
-            if account.is_some() {
+            // No plan writes into a file with a NUL.
+            if account.is_some() && oddity != Oddity::Nul {
                 ways.extend(meant.map(|(owner, _)| ("give other IDs", survey.another(owner))));
             }
             if let Some((owner, range)) = meant.filter(|_| exists && oddity != Oddity::BeyondSpace) {

@@ -92,12 +92,9 @@ impl<'a> Survey<'a> {
     /// The command that gives an owner another range, or takes the range back where no account has that
     /// name; words where the name cannot be pasted.
     pub(super) fn another(&self, owner: &[u8]) -> String {
-        let account = self.account(owner);
-        let name = account.map_or(owner, |account| account.name.as_bytes());
-        match (shell_word(name), account) {
-            (Some(name), Some(_)) => format!("sudo subidctl apply --replace {name}"),
-            (Some(name), None) => format!("sudo subidctl release {name}"),
-            (None, Some(account)) => format!("sudo subidctl apply --replace +{}", account.uid),
+        match (self.account(owner), shell_word(owner)) {
+            (Some(account), _) => format!("sudo subidctl apply --replace {}", user_word(account)),
+            (None, Some(name)) => format!("sudo subidctl release {name}"),
             (None, None) => "remove the line: its owner is no name that can be typed".to_owned(),
         }
     }
@@ -192,6 +189,11 @@ fn sound(
         reach.truncate(2);
     }
     sound
+}
+
+/// An account as a word of a command.
+pub(super) fn user_word(account: &Account) -> String {
+    shell_word(account.name.as_bytes()).unwrap_or_else(|| format!("+{}", account.uid))
 }
 
 /// `/etc/subuid` or `/etc/subgid`.

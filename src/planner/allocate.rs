@@ -79,10 +79,13 @@ impl<'a> Allocator<'a> {
             if !self.request.replace {
                 return Err((Some(id), faulty(&case.want.owner, kind, claim.line, claim.range, &why)));
             }
-            release::all(case);
+            release::all_but(case, targets.as_deref().unwrap_or_default());
         }
         match targets {
             Some(targets) if case.want.range.is_some() => {
+                if self.request.replace {
+                    release::all_but(case, &targets);
+                }
                 self.give_targets(case, &targets).map_err(|e| (None, e))
             }
             Some(targets) => self.by_rule(case, &targets),
@@ -100,7 +103,7 @@ impl<'a> Allocator<'a> {
             return self.give_targets(case, targets).map_err(|e| (None, e));
         };
         if self.request.replace {
-            release::all(case);
+            release::all_but(case, targets);
             return self.give_targets(case, targets).map_err(|e| (None, e));
         }
         let fix = replace_command(&case.want.owner);

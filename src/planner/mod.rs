@@ -23,6 +23,7 @@ mod sample;
 mod saved;
 mod space;
 mod stale;
+mod supply;
 mod taken;
 mod target;
 #[cfg(test)]
@@ -46,9 +47,10 @@ pub use sample::{Holders, sample};
 pub use saved::{SCHEMA, SavedAssignment, SavedEdit, SavedFile, SavedPlan};
 pub use space::{Mark, Space, Use, space};
 pub use stale::{Gone, stale, unknown_owners};
+pub use supply::{Place, Supply};
 pub use taken::taken;
 pub use undo::{UNDO, undo};
-pub use view::{Free, Owned, WhoAnswer, free, owners, who};
+pub use view::{Free, Owned, WhoAnswer, free, owners, successor, who};
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,9 @@
 
 use super::allocate::{Allocator, OWN_IDS, taken_error};
 use super::case::Case;
+use super::judge::Held;
 use super::taken::{Witness, witnesses};
+use super::target::Target;
 use super::{Action, Assignment, Plan};
 use crate::error::{Code, Error};
 use crate::idfile::Claim;
@@ -10,14 +12,19 @@ use crate::range::{Kind, Range, Uid};
 use crate::snapshot::{Released, Snapshot};
 use crate::text::shell_word;
 
-/// Releases every line of the user.
-pub(super) fn all(case: &mut Case<'_>) {
+/// Releases every line of the user that is not, without a fault, a part of what the user shall have: what is
+/// right already can stay, and released it would be in the way of itself.
+pub(super) fn all_but(case: &mut Case<'_>, targets: &[Target]) {
+    let right = |held: &Held<'_>| {
+        held.fault.is_none() && targets.iter().any(|target| target.range.covers(held.claim.range))
+    };
     for kind in Kind::BOTH {
-        let live: Vec<_> = case.live(kind).map(|h| (h.claim.owner.to_vec(), h.claim.range)).collect();
-        for (owner, range) in live {
+        let wrong = case.live(kind).filter(|held| !right(held));
+        let wrong: Vec<_> = wrong.map(|h| (h.claim.owner.to_vec(), h.claim.range)).collect();
+        for (owner, range) in wrong {
             case.assign(kind, owner, range, Action::Release, "released: replaced by the right one");
         }
-        case.held[kind].retain(|h| h.claim.released);
+        case.held[kind].retain(|held| held.claim.released || right(held));
     }
 }
 

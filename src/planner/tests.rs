@@ -139,6 +139,21 @@ fn a_range_that_is_not_the_rules_is_kept_reported_and_replaced_on_demand() {
 }
 
 #[test]
+fn replacing_leaves_nothing_but_what_is_right() {
+    let s = snapshot(BOB, "bob:100000:65536\nbob:300000:65536\n");
+    let mut request = Request { replace: true, ..ask(&s, &["bob"]) };
+    request.wants[0].range = Range::parse("300000:65536");
+    let (uid, gid) = after(&run(&s, "", &request));
+    assert_eq!(uid, "!bob:100000:65536\nbob:300000:65536\n");
+    assert_eq!(gid, "!bob:100000:65536\nbob:300000:65536\n");
+    // By a rule: the file that is right stays as it is.
+    let s = snapshot("bob:300000:65536\n", "bob:100000:65536\n");
+    let policy = "strategy = \"windows\"\n[[window]]\nuids = \"1000-1000\"\nstart = 300000\ncount = 65536\n";
+    let (uid, gid) = after(&run(&s, policy, &Request { replace: true, ..ask(&s, &["bob"]) }));
+    assert_eq!((&uid[..], &gid[..]), ("bob:300000:65536\n", "!bob:100000:65536\nbob:300000:65536\n"));
+}
+
+#[test]
 fn faulty_ranges_never_count() {
     let held = [
         ("bob:100000:65536\ncarol:100100:10\n", "overlap"),

@@ -1,8 +1,9 @@
 //! Questions about the files as they are: whose is an ID, who owns what, what is free.
 
+use super::Owner;
 use super::rule::Rules;
 use super::taken::{Taken, Witness, witnesses};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::idmap;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
@@ -67,6 +68,31 @@ pub fn free(snapshot: &Snapshot, policy: &Policy) -> Result<PerKind<Free>> {
         let largest = set.gaps(pool).max_by_key(|gap| (gap.count(), std::cmp::Reverse(gap.first())));
         Ok(Free { ids, largest })
     })
+}
+
+/// The one range that an owner has now in place of an old one: where files of the old one belong.
+///
+/// # Errors
+/// `usage` where the owner has none or several, one with fewer IDs, or the old one still.
+pub fn successor(snapshot: &Snapshot, owner: &Owner, kind: Kind, old: Range) -> Result<Range> {
+    let spellings = owner.spellings(&snapshot.accounts);
+    let lines = snapshot.files[kind].claims();
+    let mine = lines.filter(|claim| !claim.released && spellings.iter().any(|s| s == claim.owner));
+    let ranges: Vec<Range> = mine.map(|claim| claim.range).collect();
+    let why = match ranges[..] {
+        [range] if !range.overlaps(old) && range.count() >= old.count() => return Ok(range),
+        [] => "has no range".to_owned(),
+        [range] if range.overlaps(old) => format!("still has {range}"),
+        [range] => format!("has {range}, fewer IDs than the old range"),
+        _ => format!("has {} ranges", ranges.len()),
+    };
+    let fix = crate::text::shell_word(&owner.label).map_or_else(String::new, |name| {
+        format!("to give another range first: sudo subidctl apply --replace {name}; else ")
+    });
+    let (name, file) = (kind.name(), kind.file());
+    Err(Error::new(Code::Usage, format!("the template needs the first {name} of the new range"))
+        .why(format!("{} {why} in /etc/{file}", owner.shown()))
+        .fix(format!("{fix}add --set new_{name}=…")))
 }
 
 /// One answer to `who`.
@@ -162,7 +188,7 @@ fn answer(
 fn inside(snapshot: &Snapshot, kind: Kind, owner: &[u8], id: u32) -> Option<u32> {
     let account = snapshot.accounts.by_owner(owner).cloned();
     let spellings = match account {
-        Some(account) => super::Owner::account(account).spellings(&snapshot.accounts),
+        Some(account) => Owner::account(account).spellings(&snapshot.accounts),
         None => vec![owner.to_vec()],
     };
     let lines =

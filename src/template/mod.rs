@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
 use crate::error::{Code, Error, Result};
+use crate::range::{Count, Kind, Range, SubId};
 use crate::text::{escape, shell_word};
 
 /// A file that other systems need, with places for values.
@@ -19,6 +20,8 @@ pub struct Template {
     pub keys: &'static [(&'static str, &'static str)],
     /// Its text.
     pub text: &'static str,
+    /// What is wrong with these values together, each of which its place takes.
+    wrong: fn(&BTreeMap<String, String>) -> Option<String>,
 }
 
 /// All templates, by name.
@@ -30,12 +33,36 @@ pub const ALL: &[Template] = &[Template {
         ("path", "the folder to begin in, from / on"),
         ("old_uid", "the first uid of the old range"),
         ("old_gid", "the first gid of the old range"),
-        ("new_uid", "the first uid of the new range"),
-        ("new_gid", "the first gid of the new range"),
+        ("new_uid", "the first uid of the new range; left out: of the range that the owner has now"),
+        ("new_gid", "the first gid of the new range; left out: of the range that the owner has now"),
         ("count", "how many IDs each of the ranges has"),
     ],
     text: include_str!("../../templates/chown-script.sh"),
+    wrong: moves_wrongly,
 }];
+
+/// Ranges that pass the last ID, or of which files would move twice.
+fn moves_wrongly(values: &BTreeMap<String, String>) -> Option<String> {
+    let number = |key: &str| values.get(key).and_then(|text| text.parse().ok());
+    let count = Count::new(number("count")?)?;
+    for kind in Kind::BOTH.map(Kind::name) {
+        let range = |age: &str| {
+            let first = number(&format!("{age}_{kind}")).and_then(|first| u32::try_from(first).ok());
+            Range::new(SubId::new(first.unwrap_or(u32::MAX)), count)
+                .ok_or_else(|| format!("the {age} {kind}s pass 4294967295, the last ID"))
+        };
+        match (range("old"), range("new")) {
+            (Err(why), _) | (_, Err(why)) => return Some(why),
+            (Ok(old), Ok(new)) if old != new && old.overlaps(new) => {
+                return Some(format!(
+                    "the old {kind}s {old} and the new {new} overlap: some files would move twice"
+                ));
+            }
+            _ => {}
+        }
+    }
+    None
+}
 
 /// Finds a template.
 ///
@@ -72,12 +99,18 @@ impl Template {
                 .why(format!("missing: {}", missing.join(", ")))
                 .fix(format!("add {}", set.join(" "))));
         }
-        environment().render_str(self.text, values).map_err(|error| {
-            let detail = escape(error.detail().unwrap_or("it cannot be rendered").as_bytes());
+        let refused = |why: String, fix: String| {
             Error::new(Code::Usage, format!("the template {} cannot be rendered", self.name))
-                .why(detail)
-                .fix(all())
-        })
+                .why(why)
+                .fix(fix)
+        };
+        let text = environment().render_str(self.text, values).map_err(|error| {
+            refused(escape(error.detail().unwrap_or("it cannot be rendered").as_bytes()), all())
+        })?;
+        match (self.wrong)(values) {
+            Some(why) => Err(refused(why, "give other values".to_owned())),
+            None => Ok(text),
+        }
     }
 }
 
@@ -141,6 +174,21 @@ mod tests {
         {
             assert_eq!(rendered(&[(key, value)]).unwrap_err().code, Code::Usage, "{key}={value}");
         }
+    }
+
+    #[test]
+    fn ranges_that_would_be_wrong_are_refused_at_once() {
+        for (change, why) in [
+            (("new_uid", "100500"), "the old uids 100000-165535 and the new 100500-166035 overlap"),
+            (("new_gid", "99999"), "overlap"),
+            (("new_uid", "4294901761"), "the new uids pass 4294967295"),
+            (("old_gid", "4294967295"), "the old gids pass 4294967295"),
+        ] {
+            let error = rendered(&[change]).unwrap_err();
+            assert!(error.why.contains(why), "{error:?}");
+        }
+        assert!(rendered(&[("new_uid", "100000")]).is_ok(), "only the gids move");
+        assert!(rendered(&[("new_uid", "4294901760")]).is_ok());
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod race;
 mod readme;
 mod refusals;
 mod release;
+mod repairs;
 mod robust;
 mod sandbox;
 mod scale;

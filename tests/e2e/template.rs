@@ -117,7 +117,6 @@ fn the_script_refuses_what_would_be_wrong() {
     sandbox.run("mkdir -p '/home/a b'").ok();
     for (set, why) in [
         ("", "belongs to uid 0 and not to alice"),
-        ("--set new_uid=100500", "overlap"),
         ("--set owner=nobody1", "there is no user"),
         ("--set path=/home/none", "cannot enter"),
     ] {
@@ -130,5 +129,13 @@ fn the_script_refuses_what_would_be_wrong() {
         sandbox.run(&format!("{render} >/root/move.sh")).ok();
         sandbox.run("sh /root/move.sh --apply").exits(2).says(why).says("nothing was changed");
     }
+    // What is refused when it is rendered is refused of a script that somebody edited.
+    let edit = "sed -i s/new_uid=300000/new_uid=100500/ /root/move.sh";
+    sandbox.run(&format!("{RENDER} >/root/move.sh && {edit}")).ok();
+    sandbox.run("sh /root/move.sh --apply").exits(2).says("overlap").says("nothing was changed");
+    sandbox
+        .run(&format!("{RENDER} --set new_uid=100500").replace(" --set new_uid=300000", ""))
+        .exits(2)
+        .says("the old uids 100000-100999 and the new 100500-101499 overlap");
     sandbox.run(&format!("{RENDER} >/root/move.sh; chown 1001 '/home/a b'; sh /root/move.sh -x")).exits(2);
 }
