@@ -27,9 +27,9 @@ impl Seen {
         let there = seen.world_uid.or_else(|| self.world.is_none().then_some(seen.host_uid));
         let right = seen.inside_pid == 1 && seen.inside_uid == inside && there == idmap::outside(map, inside);
         let who = if inside == 0 { "root".to_owned() } else { format!("uid {inside}") };
-        let whose = if there == Some(self.own.uid) { "the user" } else { "a subordinate ID" };
+        let whose = if there == Some(self.own.uid) { "the user's" } else { "a subordinate ID's" };
         let (status, message) = if right {
-            (ProbeStatus::Ok, format!("{who} and pid 1 inside, an ordinary process of {whose} outside"))
+            (ProbeStatus::Ok, format!("{who} and pid 1 inside, a process of {whose} outside"))
         } else {
             let (pid, uid) = (seen.inside_pid, seen.inside_uid);
             (ProbeStatus::Failed, format!("pid {pid} and uid {uid} inside do not fit what is seen outside"))
