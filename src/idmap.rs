@@ -40,16 +40,35 @@ impl From<Extent> for (u32, u32, u64) {
 /// the lines, podman sorts (containers/storage `createIDMap`, seen with 4.3).
 /// `None` where the IDs inside would pass 2^32.
 pub fn podman(own: u32, ranges: &[Range]) -> Option<Vec<Extent>> {
-    let mut map = vec![Extent { inside: 0, outside: own, count: 1 }];
-    let mut inside = 1u32;
     let mut ranges = ranges.to_vec();
     ranges.sort_unstable_by_key(|range| range.first());
+    rootlesskit(own, &ranges)
+}
+
+/// The map that rootlesskit asks for, on which Docker and nerdctl stand: as podman's, with the ranges in the
+/// order of the lines (seen with 2.0). `None` where the IDs inside would pass 2^32.
+pub fn rootlesskit(own: u32, ranges: &[Range]) -> Option<Vec<Extent>> {
+    let mut map = vec![Extent { inside: 0, outside: own, count: 1 }];
+    let mut inside = 1u32;
     for range in ranges {
         let count = range.count().get();
         map.push(Extent { inside, outside: range.first(), count });
         inside = u32::try_from(u64::from(inside).checked_add(count)?).ok()?;
     }
     Some(map)
+}
+
+/// The fewest IDs that Apptainer takes for a range of its own.
+pub const APPTAINER_COUNT: u64 = 65536;
+
+/// The map that Apptainer asks for: `0:own:1`, then the first range that is long enough, alone
+/// (seen with 1.4). `None` where none is.
+pub fn apptainer(own: u32, ranges: &[Range]) -> Option<Vec<Extent>> {
+    let range = ranges.iter().find(|range| range.count().get() >= APPTAINER_COUNT)?;
+    Some(vec![
+        Extent { inside: 0, outside: own, count: 1 },
+        Extent { inside: 1, outside: range.first(), count: range.count().get() },
+    ])
 }
 
 /// The ID in the parent namespace of an ID inside.
@@ -126,6 +145,21 @@ mod tests {
             (Some(1001), Some(165_536), None)
         );
         assert_eq!(podman(0, &[Range::parse("0:4294967296").unwrap()]), None);
+    }
+
+    #[test]
+    fn other_engines_keep_the_order_of_the_lines() {
+        let ranges = ["300000:6", "200000:65536", "100000:70000"].map(|r| Range::parse(r).unwrap());
+        let flat = |map: Option<Vec<Extent>>| {
+            map.unwrap().into_iter().map(Into::into).collect::<Vec<(u32, u32, u64)>>()
+        };
+        assert_eq!(
+            flat(rootlesskit(7, &ranges)),
+            [(0, 7, 1), (1, 300_000, 6), (7, 200_000, 65536), (65543, 100_000, 70_000)]
+        );
+        assert_eq!(flat(apptainer(7, &ranges)), [(0, 7, 1), (1, 200_000, 65536)]);
+        assert_eq!(flat(apptainer(7, &ranges[2..])), [(0, 7, 1), (1, 100_000, 70_000)]);
+        assert_eq!(apptainer(7, &ranges[..1]), None);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What a container run showed, as plain data.
 
+mod engine;
+
+pub use engine::{Engine, EngineProof, Kept};
+
 use crate::idmap::Extent;
 use crate::range::PerKind;
 
@@ -106,6 +110,8 @@ pub enum Step {
     Command,
     /// The deadline.
     Timeout,
+    /// Asking an installed engine.
+    Engine,
 }
 
 impl Step {
@@ -122,6 +128,7 @@ impl Step {
             Self::Probe => "probe",
             Self::Command => "command",
             Self::Timeout => "timeout",
+            Self::Engine => "engine",
         }
     }
 }

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::idmap::{Extent, Userns, triples};
+use crate::proof::Engine;
 use crate::range::PerKind;
 
 /// Gives users their subordinate IDs (/etc/subuid, /etc/subgid) and proves that rootless containers work.
@@ -54,6 +56,16 @@ pub(super) enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl ValueEnum for Engine {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -292,6 +304,9 @@ pub(super) struct Verify {
     /// Other triples for gids than those in --userns
     #[arg(long, value_name = "TRIPLES", value_parser = parse_triples)]
     pub(super) gidmap: Option<Map>,
+    /// Ask an installed engine instead, as the user: whether it has the IDs that the files give
+    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["plan", "command", "userns", "gidmap"])]
+    pub(super) engine: Option<Engine>,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,

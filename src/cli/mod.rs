@@ -6,6 +6,7 @@ mod ask;
 mod audit;
 mod change;
 mod demo;
+mod engine;
 mod explain;
 mod facts;
 mod history;

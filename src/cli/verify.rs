@@ -37,6 +37,9 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .why("a tree below --root has no kernel of its own")
             .fix("leave --root out"));
     }
+    if let Some(engine) = args.engine {
+        return super::engine::run(global, args, engine, output);
+    }
     if let Some(plan) = &args.plan {
         return of_plan(global, plan, args, output);
     }
@@ -98,7 +101,7 @@ fn userns(args: &Args) -> Result<Userns> {
 }
 
 /// Whose container it is.
-fn account(context: &mut Context, args: &Args) -> Result<Account> {
+pub(super) fn account(context: &mut Context, args: &Args) -> Result<Account> {
     let root = nix::unistd::geteuid().is_root();
     let Some(user) = &args.user else {
         if root {
@@ -150,7 +153,7 @@ fn prove(
 }
 
 /// The user's ranges, in the order of the files, a line each, or of the directory that counts instead.
-fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
+pub(super) fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
     let snapshot = &context.snapshot;
     if let Some(place) = context.directory() {
         let ranges = host::directory_ranges(&context.root, snapshot, &account.name)?;

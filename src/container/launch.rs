@@ -70,17 +70,52 @@ pub(super) fn identity_in_world(spec: &Spec) -> Identity {
     Identity { uid: nix::unistd::Uid::from_raw(spec.uid.get()), gid, groups: vec![gid] }
 }
 
+/// A program with everything that it is given when it is executed.
+pub(super) struct Program {
+    file: OwnedFd,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    /// Whether it is the worker, which goes on with the protocol; to any other program the channel closes.
+    worker: bool,
+}
+
+impl Program {
+    fn worker(spec: &Spec, launch: &Launch<'_>) -> Result<Self> {
+        let file = program(launch.identity.is_some()).map_err(system("open our own program"))?;
+        let invalid = || system("start a process")(Errno::EINVAL);
+        let arguments = arguments(spec).ok_or_else(invalid)?;
+        let environment = environment(spec, None).ok_or_else(invalid)?;
+        Ok(Self { file, arguments, environment, worker: true })
+    }
+
+    /// A program that is installed, opened and judged, with its words and the user's runtime folder.
+    pub(super) fn installed(
+        file: OwnedFd,
+        words: &[&str],
+        spec: &Spec,
+        runtime: Option<&str>,
+    ) -> Result<Self> {
+        let invalid = || system("start a process")(Errno::EINVAL);
+        let arguments: Option<_> = words.iter().map(|word| CString::new(*word).ok()).collect();
+        let environment = environment(spec, runtime).ok_or_else(invalid)?;
+        Ok(Self { file, arguments: arguments.ok_or_else(invalid)?, environment, worker: false })
+    }
+}
+
 /// Forks the worker. It reports on `theirs`, which the caller closes afterwards.
 pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
+    execute(&Program::worker(spec, launch)?, launch, theirs)
+}
+
+/// Forks, and executes a program in the child. Where that fails the child says so on `theirs`, which the
+/// caller closes afterwards.
+pub(super) fn execute(program: &Program, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
     let failed = system("start a process");
-    let program = program(launch.identity.is_some()).map_err(system("open our own program"))?;
     let [stdin, stdout, stderr] = launch.stdio;
     // Out of the way of the numbers at which they will be installed.
     let high = |fd: BorrowedFd<'_>| sys::dup_from(fd, PROGRAM_FD + 1);
-    let fds = [high(stdin), high(stdout), high(stderr), high(theirs.as_fd()), high(program.as_fd())];
+    let fds = [high(stdin), high(stdout), high(stderr), high(theirs.as_fd()), high(program.file.as_fd())];
     let fds = fds.into_iter().collect::<nix::Result<Vec<_>>>().map_err(system("copy a descriptor"))?;
-    let arguments = arguments(spec).ok_or_else(|| failed(Errno::EINVAL))?;
-    let environment = environment(spec).ok_or_else(|| failed(Errno::EINVAL))?;
     // A parent outside the pid namespace is 0 (getppid(2)).
     let parent = launch.world.map_or_else(getpid, |_| Pid::from_raw(0));
     let child = || {
@@ -88,8 +123,8 @@ pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Resul
         if let Some(Err(refusal)) = launch.world.map(World::enter) {
             return refused(theirs, refusal);
         }
-        let Ok((channel, program)) = keep_only(&fds) else { return FAILED };
-        let Err(refusal) = exec(launch, parent, &program, &arguments, &environment);
+        let Ok((channel, file)) = keep_only(&fds, program.worker) else { return FAILED };
+        let Err(refusal) = exec(launch, parent, &file, &program.arguments, &program.environment);
         refused(&channel, refusal)
     };
     match launch.world {
@@ -107,11 +142,13 @@ fn refused(channel: &Channel, (call, errno): Refusal) -> i32 {
 }
 
 /// In the child: installs standard input, output, error, protocol and program, in this order from 0 on,
-/// and closes everything else, so that nothing of root's is inherited.
-fn keep_only(fds: &[OwnedFd]) -> nix::Result<(Channel, OwnedFd)> {
+/// and closes everything else, so that nothing of root's is inherited. The protocol stays open in the worker
+/// only.
+fn keep_only(fds: &[OwnedFd], worker: bool) -> nix::Result<(Channel, OwnedFd)> {
     let mut kept = Vec::new();
     for (fd, at) in fds.iter().zip(0..) {
-        kept.push(sys::install_fd(fd.as_fd(), at, at == PROGRAM_FD)?);
+        let cloexec = at == PROGRAM_FD || (at == PROTOCOL_FD && !worker);
+        kept.push(sys::install_fd(fd.as_fd(), at, cloexec)?);
     }
     sys::close_from(PROGRAM_FD.unsigned_abs() + 1);
     let (program, protocol) = (kept.pop(), kept.pop());
@@ -190,7 +227,7 @@ fn arguments(spec: &Spec) -> Option<Vec<CString>> {
 
 /// The environment of everything below, built anew. Of our own only `TERM` and `LANG` are taken over, and
 /// only where they are plain words: nothing from the environment decides.
-fn environment(spec: &Spec) -> Option<Vec<CString>> {
+fn environment(spec: &Spec, runtime: Option<&str>) -> Option<Vec<CString>> {
     let plain = |name: &str| {
         std::env::var(name).ok().filter(|value| {
             !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+@".contains(&b))
@@ -198,7 +235,7 @@ fn environment(spec: &Spec) -> Option<Vec<CString>> {
     };
     let (term, lang) = (plain("TERM"), plain("LANG"));
     let user = spec.user.as_bytes();
-    let variables: [(&str, &[u8]); 7] = [
+    let mut variables: Vec<(&str, &[u8])> = vec![
         ("PATH", b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         ("HOME", &spec.home),
         ("USER", user),
@@ -207,6 +244,7 @@ fn environment(spec: &Spec) -> Option<Vec<CString>> {
         ("TERM", term.as_deref().unwrap_or("dumb").as_bytes()),
         ("LANG", lang.as_deref().unwrap_or("C.UTF-8").as_bytes()),
     ];
+    variables.extend(runtime.map(|folder| ("XDG_RUNTIME_DIR", folder.as_bytes())));
     variables
         .into_iter()
         .map(|(name, value)| CString::new([name.as_bytes(), b"=", value].concat()).ok())

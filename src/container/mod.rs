@@ -6,10 +6,12 @@
 //! The *container* is pid 1 of its own namespaces; when it ends the kernel ends all that runs in it.
 //! Each dies with its parent: killing any of them ends what lies below.
 
+mod ask;
 mod attempts;
 mod checks;
 mod command;
 mod drop;
+mod engine;
 mod inside;
 mod launch;
 mod probes;
@@ -27,6 +29,7 @@ use crate::host::Helpers;
 use crate::idmap::Userns;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
 
+pub use engine::ask_engine;
 pub use runner::run;
 pub use worker::worker_main;
 pub use world::{Stage, World};

@@ -201,10 +201,11 @@ fn interrupted() -> Error {
         .fix("nothing is left of the container: run it again")
 }
 
-/// The worker's process. Dropping it ends it, and with it the container and all that runs there.
-struct Worker {
-    pid: Pid,
-    own_session: bool,
+/// The worker's process, or that of another program. Dropping it ends it, and with it the container and all
+/// that runs there.
+pub(super) struct Worker {
+    pub(super) pid: Pid,
+    pub(super) own_session: bool,
 }
 
 impl Worker {

@@ -5,6 +5,7 @@ mod allocators;
 mod cause;
 mod defaults;
 mod disk;
+mod engines;
 mod files;
 mod held;
 mod helpers;
@@ -21,6 +22,7 @@ mod state;
 mod survey;
 
 pub use cause::{NO_ANSWER, cause};
+pub use engines::{Asked, engine_cause};
 pub use survey::{Audit, Survey, audit};
 
 use crate::proof::Step;
@@ -69,6 +71,8 @@ pub enum Group {
     Defaults,
     /// What other tools' faults leave in the files.
     Peers,
+    /// What an installed engine makes of them.
+    Engines,
 }
 
 impl Group {
@@ -86,6 +90,7 @@ impl Group {
             Self::Allocators => "allocators",
             Self::Defaults => "defaults",
             Self::Peers => "peers",
+            Self::Engines => "engines",
         }
     }
 }
@@ -249,6 +254,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         defaults::COMPUTED,
         defaults::ENTRIES,
         numbers::HIGH,
+        engines::ENTRIES,
         pages::ENTRIES,
     ]
     .into_iter()

@@ -3,6 +3,7 @@
 mod clash;
 pub mod demo;
 mod diff;
+mod engine;
 mod error;
 mod findings;
 mod fit;
@@ -20,6 +21,7 @@ mod table;
 mod who;
 
 pub use diff::{changed_lines, unified};
+pub use engine::{engine_json, engine_text};
 pub use error::{error_json, error_text, refusals_text};
 pub use findings::{explain_json, explain_text, findings_json, findings_text, summary_text};
 pub use list::{FILES, NSS, list_json, list_text, subid_lines};

@@ -64,14 +64,19 @@ pub fn text(proof: &Proof) -> String {
     out
 }
 
-/// What was tried. A command that does not fit beside what it mends has a line of its own.
-fn line(probe: &Probe) -> String {
-    let status = match probe.status {
+/// How a probe went, in a word.
+pub(super) const fn status(status: ProbeStatus) -> &'static str {
+    match status {
         ProbeStatus::Ok => "ok",
         ProbeStatus::Failed => "FAILED",
         ProbeStatus::Note => "note",
         ProbeStatus::NotApplicable => "n/a",
-    };
+    }
+}
+
+/// What was tried. A command that does not fit beside what it mends has a line of its own.
+fn line(probe: &Probe) -> String {
+    let status = status(probe.status);
     let line = format!("{status:<6} {:<10} ", probe.id);
     let margin = columns(&line);
     let fits = margin + columns(&probe.message) <= WIDTH;
@@ -125,7 +130,7 @@ pub fn several(proofs: &[Proof], all: usize) -> String {
 }
 
 /// In the kernel's own columns (`%10u %10u %10u`).
-fn map(out: &mut String, map: &[Extent]) {
+pub(super) fn map(out: &mut String, map: &[Extent]) {
     for extent in map {
         let _ = writeln!(out, "{:>10} {:>10} {:>10}", extent.inside, extent.outside, extent.count);
     }

@@ -3,10 +3,12 @@
 mod apply;
 mod audit;
 mod bad_input;
+mod causes;
 mod crash;
 mod dialects;
 mod directory;
 mod engine;
+mod engines;
 mod faults;
 mod fuzz;
 mod history;
