@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValue;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::findings;
 use crate::idmap::{Extent, Userns, triples};
 use crate::proof::Engine;
 use crate::range::PerKind;
@@ -86,6 +87,8 @@ pub(super) enum Command {
     Verify(Verify),
     /// Check this host, give users their ranges, and prove by containers that they work
     Setup(Setup),
+    /// Find out whether a user can run rootless containers here, and what stands in the way
+    Check(Check),
     /// Find every fault of both files and of what surrounds them
     Audit(Audit),
     /// Say what a finding means and what comes of it
@@ -267,6 +270,33 @@ pub(super) struct Audit {
     /// With --fix: how long to wait for another program's locks
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = parse_seconds, requires = "fix")]
     pub(super) lock_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct Check {
+    /// Whose containers; without it the caller's
+    #[arg(value_name = "USER")]
+    pub(super) user: Option<OsString>,
+    /// What the engine cannot do without is an error, what it can is advice
+    #[arg(long = "for", value_name = "ENGINE", default_value = "any", value_parser = parse_engine())]
+    pub(super) engine: findings::Engine,
+    /// Only these findings, by id or group
+    #[arg(long, value_name = "ID|GROUP", value_delimiter = ',')]
+    pub(super) only: Vec<String>,
+    /// All but these findings, by id or group
+    #[arg(long, value_name = "ID|GROUP", value_delimiter = ',')]
+    pub(super) skip: Vec<String>,
+    /// Exit 4 for warnings too
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// List all findings, with group, severity and the ways to fail that each names
+    #[arg(long, conflicts_with_all = ["user", "only", "skip", "strict"])]
+    pub(super) list: bool,
+}
+
+fn parse_engine() -> impl TypedValueParser<Value = findings::Engine> {
+    PossibleValuesParser::new(findings::Engine::ALL.map(findings::Engine::name))
+        .map(|name| findings::Engine::named(&name).unwrap_or(findings::Engine::Any))
 }
 
 #[derive(Debug, Clone, Args)]

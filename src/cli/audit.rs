@@ -22,7 +22,7 @@ use crate::snapshot::Snapshot;
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let found = look(global, output)?;
     if !args.fix {
-        output.document(|| findings_json(&found))?;
+        output.document(|| findings_json("audit", &found))?;
         return Ok(exit(&found, args.strict));
     }
     let how =
@@ -66,7 +66,7 @@ fn clean(context: &Context) -> String {
 }
 
 /// 4 where anything does not work, or with `strict` has a drawback.
-fn exit(found: &[Finding], strict: bool) -> u8 {
+pub(super) fn exit(found: &[Finding], strict: bool) -> u8 {
     let counts = |f: &Finding| f.status.is_fault() || (strict && f.status == Status::Warning);
     if found.iter().any(counts) { Code::Finding.exit() } else { 0 }
 }

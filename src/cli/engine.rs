@@ -13,7 +13,7 @@ use crate::report::{engine_json, engine_text};
 
 pub(super) fn run(global: &Global, args: &Args, engine: Engine, output: Output) -> Result<u8> {
     let mut context = Context::load(global)?;
-    let account = account(&mut context, args)?;
+    let account = account(&mut context, args.user.as_deref(), "ask for")?;
     let (machine, helpers) = host::machine(&context.root, Some(&account))?;
     let person = (account.clone(), ranges(&context, &account)?);
     let spec = Spec { timeout: args.timeout.unwrap_or(CHECKS), ..spec(&person, helpers) };

@@ -5,6 +5,7 @@ mod args;
 mod ask;
 mod audit;
 mod change;
+mod check;
 mod demo;
 mod engine;
 mod explain;
@@ -76,6 +77,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
         Command::Release(args) => release::run(global, args, output),
         Command::Setup(args) => setup::run(global, args, output),
         Command::Audit(args) => audit::run(global, args, output),
+        Command::Check(args) => check::run(global, args, output),
         Command::Explain(args) => explain::run(args, output),
         Command::Demo => demo::run(global, output),
         Command::List(args) => list::run(global, args, output),

@@ -4,15 +4,14 @@ use serde_json::json;
 
 use super::apply::{self, Named};
 use super::args::{Apply, Global, SAMPLE, Selection, Setup as Args};
+use super::check::look;
 use super::facts::Context;
 use super::output::Output;
 use super::select::bytes;
 use super::state;
 use crate::error::{Code, Error, Result};
-use crate::findings::{self, Facts, Finding, Group, Status};
+use crate::findings::{Engine, Entry, Finding, Group};
 use crate::host;
-use crate::range::PerKind;
-use crate::snapshot::Account;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if global.root.is_some() {
@@ -27,14 +26,16 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     for user in &args.users {
         // Whoever is unknown is refused by the plan, with everybody else who is.
         let Ok(account) = host::find_user(&mut context.snapshot, &bytes(user)) else { continue };
+        let only = |entry: &Entry| matches!(entry.group, Group::Helpers | Group::Kernel);
+        let all = look(&mut context, &account, Engine::Any, only)?;
         let new: Vec<Finding> =
-            check(&context, &account)?.into_iter().filter(|f| !found.contains(f)).collect();
+            all.into_iter().filter(|f| f.status.is_found() && !found.contains(f)).collect();
         found.extend(new);
     }
     for finding in &found {
         output.note(&format!("{}: {} ({})\n", finding.id, finding.message, finding.evidence));
     }
-    if let Some(fault) = found.iter().find(|f| f.status >= Status::Error && f.status <= Status::Critical) {
+    if let Some(fault) = found.iter().find(|f| f.status.is_fault()) {
         return Err(Error::new(Code::Finding, format!("{}; nothing was changed", fault.message))
             .why(format!("{}: {}: {}", fault.id, fault.evidence, fault.consequence))
             .fix(fault.fix.clone()));
@@ -42,18 +43,4 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let selection = Selection { users: args.users.clone(), ..Selection::default() };
     let apply = Apply { selection, plan: None, how: args.how.clone(), verify: true, sample: SAMPLE };
     apply::run(global, &apply, output, &Named { command: "setup", findings: json!(found) })
-}
-
-/// `check --only helpers,kernel` for a user.
-fn check(context: &Context, account: &Account) -> Result<Vec<Finding>> {
-    let (machine, _) = host::machine(&context.root, Some(account))?;
-    let facts = Facts {
-        machine: &machine,
-        user: &account.name,
-        uid: account.uid,
-        gid: account.gid,
-        ranges: PerKind { uid: &[], gid: &[] },
-    };
-    let wanted = findings::catalogue().filter(|e| matches!(e.group, Group::Helpers | Group::Kernel));
-    Ok(wanted.flat_map(|entry| entry.find(&facts)).collect())
 }

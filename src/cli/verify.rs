@@ -1,6 +1,8 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::args::{Global, Verify as Args};
@@ -9,7 +11,6 @@ use super::output::Output;
 use super::plan::committed;
 use super::progress::Progress;
 use super::proving::{CHECKS, People, failure, need_root, with_proofs};
-use super::select::bytes;
 use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
@@ -45,7 +46,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     let userns = userns(args)?;
     let mut context = Context::load(global).map_err(fail)?;
-    let account = account(&mut context, args).map_err(fail)?;
+    let account = account(&mut context, args.user.as_deref(), "start").map_err(fail)?;
     super::state::note_state(&context.snapshot, output);
     let proof = prove(&context, &account, args, userns, output.json && with_command).map_err(fail)?;
     if !with_command {
@@ -100,20 +101,20 @@ fn userns(args: &Args) -> Result<Userns> {
     }
 }
 
-/// Whose container it is.
-pub(super) fn account(context: &mut Context, args: &Args) -> Result<Account> {
+/// Whose containers it is about, for a command that does something with them.
+pub(super) fn account(context: &mut Context, user: Option<&OsStr>, does: &str) -> Result<Account> {
     let root = nix::unistd::geteuid().is_root();
-    let Some(user) = &args.user else {
+    let Some(user) = user else {
         if root {
             return Err(Error::new(Code::Usage, "root must name a USER")
                 .why("root's own containers need no subordinate IDs")
-                .fix("subidctl verify USER"));
+                .fix("name the user whose containers are meant"));
         }
         return host::me(&mut context.snapshot);
     };
-    let account = host::find_user(&mut context.snapshot, &bytes(user))?;
+    let account = host::find_user(&mut context.snapshot, user.as_bytes())?;
     if !root && account.uid.get() != nix::unistd::geteuid().as_raw() {
-        return Err(Error::new(Code::NotRoot, format!("only root can start {}'s containers", account.name))
+        return Err(Error::new(Code::NotRoot, format!("only root can {does} {}'s containers", account.name))
             .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
             .fix("run it with sudo, or without a USER for yourself"));
     }

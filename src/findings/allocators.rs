@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::check::KUBELET_ALONE;
 use super::survey::{Holder, path, user_word};
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
 use crate::idfile::Claim;
 use crate::planner::{Place, Supply};
 use crate::policy::CEILING;
@@ -62,6 +63,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   /var/lib/incus or /var/lib/lxd hold data. LXD as a snap has an /etc of its own.",
         consequence: "no unprivileged container of LXD or Incus starts",
         audit: Some(|survey| needs(survey, Allocator::Lxd)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -74,6 +76,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   by itself (daemon_unix.go). Read from userns-remap in /etc/docker/daemon.json.",
         consequence: "dockerd does not start",
         audit: Some(|survey| needs(survey, Allocator::Docker)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -87,6 +90,8 @@ pub(super) static ENTRIES: &[Entry] = &[
                   where /var/lib/kubelet exists; maxPods is read from config.yaml there, else it is 110.",
         consequence: "the kubelet does not start",
         audit: Some(kubelet),
+        reach: Reach::Everybody,
+        engines: KUBELET_ALONE,
         ..BASE
     },
     Entry {
@@ -99,6 +104,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   a range that looks free may be theirs.",
         consequence: "ranges were not compared with what that program gives out",
         audit: Some(unread),
+        reach: Reach::Nobody,
         ..BASE
     },
 ];

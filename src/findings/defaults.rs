@@ -1,6 +1,6 @@
 //! What login.defs and nsswitch.conf make useradd and newuidmap do.
 
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
 use crate::idfile::Claim;
 use crate::planner::taken;
 use crate::policy::CEILING;
@@ -19,6 +19,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   overlap by design, as the name says.",
         consequence: "two accounts get the same IDs",
         audit: Some(wrap),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -30,6 +31,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   these values it says 'Invalid configuration' and makes no account at all (lib/find_new_sub_uids.c).",
         consequence: "useradd fails",
         audit: Some(|survey| pools(survey, upside_down)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -41,6 +43,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   'Invalid configuration' and makes no account at all (lib/find_new_sub_uids.c).",
         consequence: "useradd fails",
         audit: Some(|survey| pools(survey, too_small)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -53,6 +56,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   one user's containers get another user's uid (CVE-2024-56433 is this on a network).",
         consequence: "a container of one user can own another user's files",
         audit: Some(|survey| pools(survey, meets_logins)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -66,6 +70,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   itself; useradd does so only with another pool.",
         consequence: "useradd may give a directory account's ID to somebody's containers",
         audit: Some(|survey| pools(survey, meets_directory)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -78,6 +83,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   shadow's default ends at 600100000.",
         consequence: "ranges from there break some programs in containers",
         audit: Some(|survey| pools(survey, high)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -89,6 +95,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   ranges, such as subidctl with a window or a map, and else the reason why new users have none.",
         consequence: "new accounts have no range until somebody gives them one",
         audit: Some(count_zero),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -101,6 +108,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   must count twice, and the kubelet does not take such ranges.",
         consequence: "new accounts get ranges that differ between both files",
         audit: Some(differ),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -113,6 +121,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   files is. The module sss comes with SSSD (libsubid_sss.so).",
         consequence: "ranges of the directory are not granted; the files count instead",
         audit: Some(|survey| module(survey, false)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -125,6 +134,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   still read the files: podman built without it, and LXC.",
         consequence: "newuidmap grants nothing of what the files say",
         audit: Some(|survey| module(survey, true)),
+        reach: Reach::Everybody,
         ..BASE
     },
 ];
@@ -141,6 +151,7 @@ pub(super) static COMPUTED: &[Entry] = &[Entry {
                   login.defs(5) says never to mix both.",
     consequence: "a later useradd gives its IDs to another account as well",
     audit: Some(mixed),
+    reach: Reach::Nobody,
     ..BASE
 }];
 

@@ -1,7 +1,7 @@
 //! Both files as files: mode, owner, links, mounts.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
 use crate::range::Kind;
 use crate::snapshot::{FileStatus, IdFile};
 
@@ -16,6 +16,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   Configuration management and shared /etc folders make such links.",
         consequence: "newuidmap grants nobody anything; useradd and usermod fail",
         audit: Some(|survey| each(survey, symlink)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -28,6 +29,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   there, and one that opens a pipe waits for ever.",
         consequence: "nobody can be granted a range",
         audit: Some(|survey| each(survey, not_regular)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -40,6 +42,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   owner that it finds when it writes the file anew.",
         consequence: "its owner can become root on this host",
         audit: Some(|survey| each(survey, owner)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -52,6 +55,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   anew (it takes the mode & 0664). The right mode is 0644.",
         consequence: "whoever can write to it can become root on this host",
         audit: Some(|survey| each(survey, writable)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -64,6 +68,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the file as the user and say 'permission denied'. There is nothing secret in it.",
         consequence: "some programs find no range for anybody",
         audit: Some(|survey| each(survey, unreadable)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -75,6 +80,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   lines take, and more than useradd and newuidmap can work with.",
         consequence: "what it grants is not known, and subidctl changes nothing",
         audit: Some(|survey| each(survey, unread)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -87,6 +93,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   subordinate IDs at all.",
         consequence: "no container here gets both uids and gids",
         audit: Some(missing),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -99,6 +106,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   by -v /etc/subuid:/etc/subuid.",
         consequence: "useradd, usermod and subidctl cannot change it",
         audit: Some(|survey| each(survey, mounted)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -110,6 +118,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   useradd then makes the account and fails at subuid; subidctl refuses before anything changes.",
         consequence: "nothing can change it until the attribute is taken off",
         audit: Some(|survey| each(survey, immutable)),
+        reach: Reach::Nobody,
         ..BASE
     },
 ];

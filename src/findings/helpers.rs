@@ -75,6 +75,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   folder) makes them fail where subidctl succeeds.",
         consequence: "engines may use the wrong helper",
         find: |facts| each(facts, shadowed),
+        session: true,
         ..BASE
     },
 ];

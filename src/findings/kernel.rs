@@ -189,6 +189,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 )
             })
         },
+        session: true,
         ..BASE
     },
     Entry {

@@ -1,7 +1,7 @@
 //! Lines that not every program reads as a range: what they are, and what each program makes of them.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
 use crate::idfile::{Dialect, Oddity, Verdict, canonical_line};
 use crate::range::{Kind, Login, Range};
 use crate::text::escape;
@@ -18,6 +18,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   on a file system that keeps the length of a file and not its content.",
         consequence: "with later versions of shadow no user of this host can start a rootless container",
         audit: Some(|survey| odd(survey, Oddity::Nul)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -30,6 +31,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   'Format not correct for /etc/subuid file'. A colon too many in a script is enough.",
         consequence: "podman, buildah and rootlesskit fail for every user of this host",
         audit: Some(|survey| odd(survey, Oddity::ExtraFields)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -44,6 +46,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   write.",
         consequence: "podman, buildah and rootlesskit fail for every user of this host",
         audit: Some(|survey| odd(survey, Oddity::StopsReaders)),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -104,6 +107,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   printf without \\n and editors on other systems write such files.",
         consequence: "with shadow 4.19 and later no user of this host can start a rootless container",
         audit: Some(final_newline),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -117,6 +121,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   'subidctl release' does.",
         consequence: "nobody is granted these IDs, and nobody else is given them",
         audit: Some(|survey| odd(survey, Oddity::CommentedRange)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -130,6 +135,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   191). subidctl leaves them where they are.",
         consequence: "harmless; other programs move comments to the end of the file, or drop them",
         audit: Some(|survey| odd(survey, Oddity::Comment)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -141,6 +147,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   cannot parse and keeps it when it writes.",
         consequence: "harmless",
         audit: Some(|survey| odd(survey, Oddity::Blank)),
+        reach: Reach::Nobody,
         ..BASE
     },
 ];

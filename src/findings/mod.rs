@@ -3,6 +3,7 @@
 
 mod allocators;
 mod cause;
+mod check;
 mod defaults;
 mod disk;
 mod engines;
@@ -12,17 +13,21 @@ mod helpers;
 mod kernel;
 mod lines;
 mod numbers;
+mod order;
 mod owners;
 mod pages;
 mod peers;
 mod ranges;
+mod rows;
 mod shares;
 mod spelling;
 mod state;
 mod survey;
 
 pub use cause::{NO_ANSWER, cause};
+pub use check::{Check, Engine, check};
 pub use engines::{Asked, engine_cause};
+pub use rows::{ROWS, Row, rows_of};
 pub use survey::{Audit, Survey, audit};
 
 use crate::proof::Step;
@@ -76,6 +81,21 @@ pub enum Group {
 }
 
 impl Group {
+    /// All of them, in the catalogue's order.
+    pub const ALL: [Self; 11] = [
+        Self::Files,
+        Self::Ranges,
+        Self::Lines,
+        Self::Owners,
+        Self::Disk,
+        Self::State,
+        Self::Allocators,
+        Self::Defaults,
+        Self::Peers,
+        Self::Helpers,
+        Self::Kernel,
+    ];
+
     /// Its name, as in JSON.
     pub const fn name(self) -> &'static str {
         match self {
@@ -116,6 +136,24 @@ pub enum Status {
 }
 
 impl Status {
+    /// Whether something was found, good or bad.
+    pub const fn is_found(self) -> bool {
+        matches!(self, Self::Info | Self::Warning) || self.is_fault()
+    }
+
+    /// The worst first, then what was found, then what was not looked at, and what is right last.
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Critical => 0,
+            Self::Error => 1,
+            Self::Warning => 2,
+            Self::Info => 3,
+            Self::Skipped => 4,
+            Self::NotApplicable => 5,
+            Self::Ok => 6,
+        }
+    }
+
     /// Whether it does not work, or is dangerous: exit 4.
     pub const fn is_fault(self) -> bool {
         matches!(self, Self::Error | Self::Critical)
@@ -137,10 +175,14 @@ pub struct Finding {
     pub line: Option<usize>,
     /// Whose line, escaped.
     pub owner: Option<String>,
+    /// Whom it concerns as well, escaped: the owner of the line that this one meets.
+    pub other: Option<String>,
     /// One line: what is wrong.
     pub message: String,
     /// One line: what comes of it.
     pub consequence: String,
+    /// What programs will say of it, where that is known: seldom the cause.
+    pub later: Option<&'static str>,
     /// What was seen that says so: a path, mode, capability, sysctl.
     pub evidence: String,
     /// What mends it: a command or a sentence a line, the first choice first.
@@ -170,6 +212,23 @@ pub struct Entry {
     audit: Option<fn(&Survey<'_>) -> Vec<Seen>>,
     /// Said only of lines of which nothing else is said.
     alone: bool,
+    /// Whom `check` tells what `audit` finds.
+    reach: Reach,
+    /// Whether it is a fault of the caller's session, of which another one knows nothing.
+    session: bool,
+    /// For which engines it is of another severity; not applicable for those that it does not touch.
+    engines: &'static [(Engine, Status)],
+}
+
+/// Whose containers a fault keeps from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// The owner's of the line.
+    Owner,
+    /// Everybody's on this host.
+    Everybody,
+    /// Nobody's: it is about what is to come, or other commands say it.
+    Nobody,
 }
 
 /// What entries have in common that say nothing else: each names its own id, texts and at least one of
@@ -185,6 +244,9 @@ const BASE: Entry = Entry {
     find: |_| Vec::new(),
     audit: None,
     alone: false,
+    reach: Reach::Owner,
+    session: false,
+    engines: &[],
 };
 
 /// What an entry's function saw.
@@ -201,6 +263,8 @@ struct Seen {
     fix: String,
     /// Instead of the entry's severity: what could not be looked at.
     status: Option<Status>,
+    /// Another owner whom it concerns as well.
+    other: Option<Vec<u8>>,
 }
 
 impl Entry {
@@ -224,8 +288,10 @@ impl Entry {
             file: seen.file,
             line: seen.line,
             owner: seen.owner.map(|owner| escape(&owner)),
+            other: seen.other.map(|owner| escape(&owner)),
             message: seen.message,
             consequence: self.consequence.to_owned(),
+            later: rows::later(self.id),
             evidence: seen.evidence,
             fix: seen.fix,
         }

@@ -196,7 +196,8 @@ fn unknown(survey: &Survey<'_>, wanted: Why<'_>) -> Vec<Seen> {
                 }
                 None => (format!("no account has the uid {owner}"), survey.another(claim.owner)),
             };
-            survey.of_claim(kind, &claim, message, fix)
+            let other = account.map(|account| account.name.as_bytes().to_vec());
+            Seen { other, ..survey.of_claim(kind, &claim, message, fix) }
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Entries that neither `audit` nor a check looks for: what `plan` warns of, and what is said of a failed
 //! container where nothing else explains it. They are here so that `explain` has a page for every id.
 
-use super::{BASE, Entry, Group, Status};
+use super::{BASE, Entry, Group, Reach, Status};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -13,6 +13,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   Or the file was changed in between, or 'subid:' in nsswitch.conf names a directory that does \
                   not have the range. Or 'verify --userns' was given IDs that are not the user's.",
         consequence: "the container gets no map and does not start",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -23,6 +24,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that is slow or down, a large file takes minutes. A container that does not answer was most \
                   likely stopped, or waits for a file system.",
         consequence: "the container does not start within the time",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -32,6 +34,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "What the failing program said is all that is known. A trace of its system calls shows which of \
                   them the kernel refused; a report with it helps to add the cause to this catalogue.",
         consequence: "the container does not start",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -43,6 +46,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   IDs. Inside the container they are numbered alike, and everything works; kubelet alone demands \
                   equal ranges.",
         consequence: "harder to read; the kubelet refuses such ranges",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -54,6 +58,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   SUB_UID_MAX of login.defs without knowing them: what it gives to a new user may be another \
                   user's slot.",
         consequence: "a user of the window finds the own range taken",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -64,6 +69,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Without /etc/subuid useradd gives nobody subordinate uids; as soon as it exists, empty or not, \
                   every new user gets a range.",
         consequence: "from now on useradd gives ranges to new users",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -74,6 +80,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A new range must not hold IDs that a running container uses without a line in the files. \
                   Processes that /proc hides (hidepid, another PID namespace, no rights) may have such maps.",
         consequence: "a new range may meet IDs of a running container",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -84,6 +91,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Before a range is given, its first and last ID are looked up. Where the directory does not \
                   answer, the files and the declared ranges decide alone.",
         consequence: "a new range may hold the ID of an account of the directory",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -95,6 +103,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the former owner's containers left behind belong to that user then: 'subidctl release -n \
                   --forget RANGE --scan PATH' looks for them first.",
         consequence: "the next user may get these IDs, and the files that they own",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -105,6 +114,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A line with ! keeps IDs from being given to anybody. Where another line still grants them, such \
                   a mark would take them from its owner, so that only what nobody else holds is marked.",
         consequence: "the IDs stay with the owner of the other line",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -116,6 +126,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   that one is missing today says nothing of an account of a directory. Whoever knows better names \
                   the owner.",
         consequence: "the range stays with the name, and the next account of that name inherits it",
+        reach: Reach::Nobody,
         ..BASE
     },
 ];

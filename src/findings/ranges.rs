@@ -148,7 +148,7 @@ fn overlap<'a>(
             moved(kind, later, account, other)
         );
     }
-    survey.of_claim(kind, later, message, fix)
+    Seen { other: Some(first.owner.to_vec()), ..survey.of_claim(kind, later, message, fix) }
 }
 
 /// The values of the script that are known before the new range is: its starts are then in the files.

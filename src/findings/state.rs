@@ -1,6 +1,6 @@
 //! What interrupted programs left, and what subidctl remembers.
 
-use super::{BASE, Entry, Group, Seen, Status, Survey};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey};
 use crate::snapshot::{Leftover, Remnant};
 
 /// Where subidctl keeps its own files, as `host` reads them.
@@ -20,6 +20,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   believed: recover sets it aside, and what both files held before stands in subuid- and subgid-.",
         consequence: "one of the two files may be old and the other new",
         audit: Some(unfinished),
+        reach: Reach::Everybody,
         ..BASE
     },
     Entry {
@@ -32,6 +33,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   looked at the lines concerned.",
         consequence: "a range may stand in one file only",
         audit: Some(|survey| leftovers(survey, Remnant::Conflict)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -45,6 +47,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   'cannot lock /etc/subuid; try again later' (lib/commonio.c, do_lock_file).",
         consequence: "useradd, usermod and userdel fail until it is removed",
         audit: Some(|survey| leftovers(survey, Remnant::BlockingLock)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -57,6 +60,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   killed between the two renames it leaves an account with subordinate uids and no gids.",
         consequence: "somebody may have one half of a range",
         audit: Some(|survey| leftovers(survey, Remnant::DeadLock)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -69,6 +73,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   it; an editor's or a script's pattern subuid* might.",
         consequence: "a change of somebody's was lost",
         audit: Some(|survey| leftovers(survey, Remnant::Temporary)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -80,6 +85,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   nothing is lost. The next apply writes over the file.",
         consequence: "none but the space that it takes",
         audit: Some(|survey| leftovers(survey, Remnant::OwnTemporary)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -92,6 +98,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   everybody, and nobody can take a range back. A damaged one is never written over.",
         consequence: "who released which range is not known; other commands refuse",
         audit: Some(ledger),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -104,6 +111,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   history and undo read them.",
         consequence: "those changes can neither be shown nor undone",
         audit: Some(history),
+        reach: Reach::Nobody,
         ..BASE
     },
 ];

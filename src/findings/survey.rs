@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, Group, Seen, Status, catalogue};
+use super::{Finding, Group, Seen, catalogue};
 use crate::idfile::{Claim, Document, Oddity, oddity};
 use crate::planner::{Barred, Met};
 use crate::policy::Policy;
@@ -224,7 +224,7 @@ pub fn audit(survey: &Survey<'_>) -> Audit {
         }
         seen.extend(here);
     }
-    findings.sort_by(|a, b| (rank(a), place(a)).cmp(&(rank(b), place(b))));
+    findings.sort_by(|a, b| (a.status.rank(), place(a)).cmp(&(b.status.rank(), place(b))));
     Audit { findings }
 }
 
@@ -232,10 +232,4 @@ pub fn audit(survey: &Survey<'_>) -> Audit {
 fn place(finding: &Finding) -> (bool, Option<&str>, Option<usize>) {
     let file = finding.file.as_deref();
     (file == Some("/etc/subgid"), file, finding.line)
-}
-
-/// The worst first.
-fn rank(finding: &Finding) -> usize {
-    const ORDER: [Status; 4] = [Status::Critical, Status::Error, Status::Warning, Status::Info];
-    ORDER.iter().position(|status| *status == finding.status).unwrap_or(ORDER.len())
 }

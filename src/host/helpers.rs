@@ -47,7 +47,9 @@ pub(super) fn find(root: &Root, name: &str) -> Result<(Option<OwnedFd>, Helper)>
             Err(errno) => return Err(looking(&path, errno)),
             Ok(file) => {
                 let dir: Stat = fstat(&dir).map_err(|errno| looking(&path, errno))?.into();
-                let facts = judge(file.as_fd(), &path, dir).map_err(|errno| looking(&path, errno))?;
+                let mut facts = judge(file.as_fd(), &path, dir).map_err(|errno| looking(&path, errno))?;
+                // A tree's mounts are not those that it will have.
+                facts.nosuid_mount = facts.nosuid_mount.filter(|_| root.is_running());
                 return Ok((facts.untrusted.is_none().then_some(file), facts));
             }
         }

@@ -3,23 +3,24 @@
 use std::path::Path;
 
 use super::helpers::{Helpers, helpers};
-use super::{Root, read_proc};
+use super::{Root, read_proc, read_proc_of};
 use crate::error::{Error, Result};
 use crate::idmap;
 use crate::range::{Kind, PerKind};
 use crate::snapshot::{Account, Helper, Kernel, Machine, Process};
 
-/// Looks at the running system, for containers of `account`. The helpers come opened.
+/// Looks at a system, for containers of `account`. The helpers come opened. Below a root kernel and process
+/// are what its own `/proc` says, which most trees do not have; the caller's PATH and mounts are not its.
 ///
 /// # Errors
 /// `read-failed` where something is there and cannot be read.
 pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpers)> {
     let (opened, mut facts) = helpers(root)?;
-    for kind in Kind::BOTH {
+    for kind in Kind::BOTH.into_iter().filter(|_| root.is_running()) {
         facts[kind].shadowed_by = shadowing(&facts[kind], kind);
     }
-    let process = process(account)?;
-    Ok((Machine { helpers: facts, kernel: kernel()?, process, install: install(root)? }, opened))
+    let process = process(root, account)?;
+    Ok((Machine { helpers: facts, kernel: kernel(root)?, process, install: install(root)? }, opened))
 }
 
 /// The first program of the helper's name in the caller's PATH, where it is another one. Nothing is decided
@@ -33,7 +34,8 @@ fn shadowing(helper: &Helper, kind: Kind) -> Option<String> {
     other.then(|| crate::text::path(&first))
 }
 
-fn kernel() -> Result<Kernel> {
+fn kernel(root: &Root) -> Result<Kernel> {
+    let number = |path: &str| number(root, path);
     let user = |name: &str| number(&format!("/proc/sys/user/max_{name}_namespaces"));
     let mut other_limits_zero = Vec::new();
     for name in ["mnt", "pid", "net", "ipc", "uts"] {
@@ -42,7 +44,7 @@ fn kernel() -> Result<Kernel> {
         }
     }
     Ok(Kernel {
-        user_namespaces: Path::new("/proc/self/ns/user").exists(),
+        user_namespaces: namespaces(root),
         max_user_namespaces: user("user")?,
         other_limits_zero,
         unprivileged_userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone")?,
@@ -50,23 +52,34 @@ fn kernel() -> Result<Kernel> {
     })
 }
 
-fn process(account: Option<&Account>) -> Result<Process> {
-    let status = read_proc("/proc/self/status")?.unwrap_or_default();
+/// Whether the kernel has user namespaces.
+fn namespaces(root: &Root) -> bool {
+    let path = "/proc/self/ns/user";
+    // On a running system /proc/self is a link.
+    if root.is_running() {
+        Path::new(path).exists()
+    } else {
+        root.read(path).is_ok_and(|file| file.is_some())
+    }
+}
+
+fn process(root: &Root, account: Option<&Account>) -> Result<Process> {
+    let status = read_proc_of(root, "/proc/self/status")?.unwrap_or_default();
     let field = |name: &str| {
         status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     };
     let maps = PerKind::try_from_fn(|kind| {
-        let text = read_proc(&format!("/proc/self/{}_map", kind.name()))?;
+        let text = read_proc_of(root, &format!("/proc/self/{}_map", kind.name()))?;
         Ok::<_, Error>(text.as_deref().and_then(idmap::parse).unwrap_or_default())
     })?;
     let (euid, egid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-    let own = account.filter(|account| account.uid.get() == euid);
+    let own = account.filter(|account| root.is_running() && account.uid.get() == euid);
     Ok(Process {
         no_new_privs: field("NoNewPrivs") == Some("1"),
         bounding: field("CapBnd").and_then(|bits| u64::from_str_radix(bits, 16).ok()).unwrap_or(u64::MAX),
         seccomp: field("Seccomp").is_some_and(|mode| mode != "0"),
         maps,
-        chroot: is_chroot()?,
+        chroot: root.is_running() && is_chroot()?,
         gid_differs: own.map(|account| (egid, account.gid.get())).filter(|(now, primary)| now != primary),
     })
 }
@@ -89,8 +102,8 @@ fn root_mount(mountinfo: &str) -> Option<&str> {
     line.split(' ').next()
 }
 
-fn number(path: &str) -> Result<Option<u64>> {
-    Ok(read_proc(path)?.and_then(|text| text.trim().parse().ok()))
+fn number(root: &Root, path: &str) -> Result<Option<u64>> {
+    Ok(read_proc_of(root, path)?.and_then(|text| text.trim().parse().ok()))
 }
 
 /// The command that installs the helpers, by the distribution's own name for itself (`os-release(5)`).

@@ -42,4 +42,4 @@ pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};
 pub use usage::{Usage, User, usage};
 
-use proc::read_proc;
+use proc::{read_proc, read_proc_of};

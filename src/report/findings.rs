@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::Style;
-use crate::findings::{Entry, Finding, Status};
+use crate::findings::{Finding, Status};
 use crate::text::thousands;
 
 /// How many findings of one id are printed one by one, unless everything is asked for.
@@ -92,7 +92,7 @@ fn place(finding: &Finding) -> String {
     }
 }
 
-fn label(status: Status) -> (&'static str, &'static str) {
+pub(super) fn label(status: Status) -> (&'static str, &'static str) {
     match status {
         Status::Critical => ("critical", "1;31"),
         Status::Error => ("error", "31"),
@@ -125,6 +125,9 @@ fn paragraph(row: &Row<'_>, style: Style) -> String {
         let _ = writeln!(out, "  {name:<7} {}", finding.evidence);
     }
     out.push_str(&prose("so", &finding.consequence));
+    if let Some(later) = finding.later.filter(|later| !finding.consequence.contains(later)) {
+        out.push_str(&prose("later", later));
+    }
     let mut name = "fix";
     for line in fix.lines() {
         let _ = writeln!(out, "  {name:<7} {line}");
@@ -149,7 +152,7 @@ fn noted(finding: &Finding, places: &[&str], style: Style) -> String {
 }
 
 /// A name and words, broken at blanks.
-fn prose(name: &str, words: &str) -> String {
+pub(super) fn prose(name: &str, words: &str) -> String {
     let mut out = String::new();
     let mut line = format!("  {name:<7}");
     for word in words.split(' ') {
@@ -192,11 +195,12 @@ fn first_fix(findings: &[Finding]) -> Option<&str> {
     worst.and_then(|finding| finding.fix.lines().next())
 }
 
-/// `subidctl.findings.v1`.
-pub fn findings_json(findings: &[Finding]) -> Value {
+/// `subidctl.findings.v1`, for the command that found them.
+pub fn findings_json(kind: &str, findings: &[Finding]) -> Value {
     let count = |status| findings.iter().filter(|f| f.status == status).count();
     json!({
         "schema": "subidctl.findings.v1",
+        "kind": kind,
         "findings": findings,
         "summary": {
             "ok": count(Status::Ok),
@@ -205,31 +209,18 @@ pub fn findings_json(findings: &[Finding]) -> Value {
             "error": count(Status::Error),
             "critical": count(Status::Critical),
             "skipped": count(Status::Skipped),
+            "not_applicable": count(Status::NotApplicable),
             "first_fix": first_fix(findings),
         },
     })
 }
 
-/// The page of one entry.
-pub fn explain_text(entry: &Entry, style: Style) -> String {
-    let mut out = format!("{}: {}\n\n", style.paint("1", entry.id), entry.title);
-    out.push_str(&prose("", entry.explain).replace("\n          ", "\n  ").replacen("          ", "  ", 1));
-    let (severity, color) = label(entry.severity);
-    let _ = writeln!(out, "\n  severity  {}", style.paint(color, severity));
-    let _ = writeln!(out, "  group     {}", entry.group.name());
-    out.push_str(&prose("so", entry.consequence));
+/// What was not looked at, one line each with its reason, and how many were right.
+pub fn unseen_text(findings: &[Finding], style: Style) -> String {
+    let mut out = String::new();
+    for finding in findings.iter().filter(|f| matches!(f.status, Status::Skipped | Status::NotApplicable)) {
+        let (word, color) = label(finding.status);
+        let _ = writeln!(out, "{}  {}  {}", style.paint(color, word), finding.id, finding.message);
+    }
     out
-}
-
-/// `subidctl.explain.v1`.
-pub fn explain_json(entry: &Entry) -> Value {
-    json!({
-        "schema": "subidctl.explain.v1",
-        "id": entry.id,
-        "group": entry.group,
-        "severity": entry.severity,
-        "title": entry.title,
-        "explain": entry.explain,
-        "consequence": entry.consequence,
-    })
 }

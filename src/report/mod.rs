@@ -1,5 +1,6 @@
 //! Results to text: for people, as unified diff, as JSON. Decides nothing and prints nothing by itself.
 
+mod catalogue;
 mod clash;
 pub mod demo;
 mod diff;
@@ -20,10 +21,11 @@ mod svg;
 mod table;
 mod who;
 
+pub use catalogue::{entries_json, entries_text, explain_json, explain_text};
 pub use diff::{changed_lines, unified};
 pub use engine::{engine_json, engine_text};
 pub use error::{error_json, error_text, refusals_text};
-pub use findings::{explain_json, explain_text, findings_json, findings_text, summary_text};
+pub use findings::{findings_json, findings_text, summary_text, unseen_text};
 pub use list::{FILES, NSS, list_json, list_text, subid_lines};
 pub use map::map_text;
 pub use plan::{Shown, next_hint, plan_json, plan_text, warnings_text};

@@ -99,7 +99,7 @@ pub(super) fn file(data: &[u8]) {
     let policy = Policy::default();
     let found = audit(&Survey::new(&snapshot, &policy)).findings;
     clean(&findings_text(&found, Style { full: true, ..Style::default() }));
-    assert!(findings_json(&found).is_object());
+    assert!(findings_json("audit", &found).is_object());
     for (_, file) in snapshot.files.iter() {
         let document = file.document.as_ref().expect("it is there");
         let same = document.edited(&[]).expect("no edit names a line");

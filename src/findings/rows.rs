@@ -1,0 +1,229 @@
+//! Why rootless containers fail, as people meet it: what programs say, and which findings name the cause.
+
+/// One way to fail.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Its number, from 1.
+    pub number: u8,
+    /// What is wrong.
+    pub title: &'static str,
+    /// What programs say later, the placeholders in angle brackets; empty where they say nothing.
+    pub says: &'static str,
+    /// The findings that name it; empty where none can.
+    pub ids: &'static [&'static str],
+    /// Why none can.
+    pub undetectable: &'static str,
+}
+
+const fn row(number: u8, title: &'static str, says: &'static str, ids: &'static [&'static str]) -> Row {
+    Row { number, title, says, ids, undetectable: "" }
+}
+
+/// Every way to fail that is known.
+pub const ROWS: &[Row] = &[
+    row(
+        1,
+        "no line for the user",
+        "No subuid ranges found for user <uid>; Using rootless single mapping into the namespace",
+        &["no-range"],
+    ),
+    row(2, "a line in one of the two files only", "newgidmap: gid range <range> not allowed", &["half"]),
+    row(
+        3,
+        "a range too small for the image",
+        "potentially insufficient UIDs or GIDs available in user namespace",
+        &["too-few", "counts-differ"],
+    ),
+    row(4, "the ranges of two users overlap", "", &["overlap", "apptainer-overlap", "usermod-one-too-many"]),
+    row(
+        5,
+        "a range holds the ID of an account",
+        "",
+        &[
+            "holds-root",
+            "holds-system-id",
+            "holds-login-id",
+            "holds-account",
+            "holds-nobody",
+            "holds-65535",
+            "holds-minus-one",
+            "in-declared-range",
+            "in-reserved-range",
+            "meets-directory-range",
+            "meets-systemd-range",
+        ],
+    ),
+    row(
+        6,
+        "the user's own ID lies in the range",
+        "newuidmap: write to uid_map failed: Invalid argument",
+        &["own-id-in-range"],
+    ),
+    row(
+        7,
+        "lines of one user overlap",
+        "newuidmap: write to uid_map failed: Invalid argument",
+        &["own-ranges-overlap", "duplicate-line"],
+    ),
+    row(
+        8,
+        "a blank or a carriage return in a line",
+        "newuidmap: uid range <range> not allowed",
+        &["line-trailing-blank", "line-carriage-return", "line-leading-blank", "line-inner-blank"],
+    ),
+    row(9, "no newline at the end of the file", "/etc/subuid: Non-text file.", &["final-newline"]),
+    row(
+        10,
+        "a malformed line",
+        "cannot parse subuid/gid information: Format not correct for /etc/subuid file",
+        &["line-stops-readers", "line-extra-fields", "line-unread", "line-nul", "line-too-long"],
+    ),
+    row(
+        11,
+        "a comment",
+        "docker UID range: encountered malformed /etc/subuid entry on line <n>",
+        &["line-comment", "line-commented-range"],
+    ),
+    row(
+        12,
+        "a number in hex or octal",
+        "String to int conversion failed",
+        &["line-hex", "line-octal", "line-spelling", "line-negative"],
+    ),
+    row(13, "a range beyond the last ID", "newuidmap: subuid overflow detected.", &["beyond-space"]),
+    row(14, "IDs above 2^31", "", &["above-2-31", "auto-range-high"]),
+    row(15, "too many lines", "newuidmap: write to uid_map failed: Invalid argument", &["map-too-long"]),
+    row(
+        16,
+        "an owner by number, and a program that reads names",
+        "No map found for user",
+        &["owner-number-ignored"],
+    ),
+    row(
+        17,
+        "an owner that is spelled in two ways",
+        "No subuid ranges found for user <uid>",
+        &["no-range", "owner-unknown"],
+    ),
+    row(
+        19,
+        "the account was renamed",
+        "No subuid ranges found for user <uid>",
+        &["owner-renamed", "owner-uid-changed"],
+    ),
+    row(20, "the owner is gone", "", &["owner-gone", "owner-unknown", "over-released"]),
+    row(
+        22,
+        "useradd gave no range",
+        "",
+        &["no-range", "pool-count-zero", "pool-too-small", "pool-upside-down"],
+    ),
+    row(
+        23,
+        "one of the files does not exist",
+        "usermod: /etc/subuid does not exist, you cannot use the flags -v or -V",
+        &["file-missing"],
+    ),
+    row(24, "a file that not everybody can read", "cannot open /etc/subuid", &["file-unreadable"]),
+    row(
+        25,
+        "a lock that stayed behind",
+        "usermod: cannot lock /etc/subuid; try again later.",
+        &["lock-blocking", "lock-stale"],
+    ),
+    Row {
+        undetectable: "the release candidates of shadow 4.20 that had it cannot be told from fixed builds",
+        ..row(26, "an allocator with a fault", "", &[])
+    },
+    row(27, "shadow's deterministic ranges", "", &["deterministic-mixed", "deterministic-wrap"]),
+    row(28, "a declarative system that gave ranges twice", "", &["overlap"]),
+    row(29, "a home of systemd-homed's", "lchown <file>: invalid argument", &["homed-range-outside"]),
+    row(30, "a directory that gives no range", "Error fetching ranges", &["no-range", "subid-files-unused"]),
+    row(31, "a source that is not installed", "Error opening libsubid_<name>.so", &["subid-module-missing"]),
+    row(
+        32,
+        "a program that reads the files, and a directory that counts",
+        "open /etc/subuid: no such file or directory",
+        &["subid-files-unused"],
+    ),
+    row(33, "a tool that edits files, and a directory that counts", "", &["subid-files-unused"]),
+    row(
+        36,
+        "newuidmap is not installed",
+        "exec: \"newuidmap\": executable file not found in $PATH",
+        &["helper-missing"],
+    ),
+    row(
+        37,
+        "a helper without its privilege",
+        "newuidmap: write to uid_map failed: Operation not permitted",
+        &["helper-no-privilege", "helper-untrusted"],
+    ),
+    row(
+        38,
+        "a helper with two privileges",
+        "newuidmap: open of uid_map failed: Permission denied",
+        &["helper-both"],
+    ),
+    Row {
+        undetectable: "podman's words of setgid are wrong on a host where all is well",
+        ..row(39, "podman's own hint", "should have setgid or have filecaps setgid", &[])
+    },
+    row(
+        40,
+        "a helper on a nosuid mount",
+        "newuidmap: write to uid_map failed: Operation not permitted",
+        &["helper-nosuid-mount"],
+    ),
+    row(41, "no_new_privs", "newuidmap: write to uid_map failed: Operation not permitted", &["no-new-privs"]),
+    row(
+        42,
+        "a capability missing from the bounding set",
+        "newuidmap: write to uid_map failed: Operation not permitted",
+        &["bounding-set"],
+    ),
+    row(
+        43,
+        "another primary group",
+        "newuidmap: Target process <pid> is owned by a different user",
+        &["primary-group"],
+    ),
+    row(
+        44,
+        "another newuidmap in PATH",
+        "newuidmap: write to uid_map failed: Operation not permitted",
+        &["helper-shadowed"],
+    ),
+    row(45, "user namespaces for root alone", "cannot clone: Operation not permitted", &["userns-clone-off"]),
+    row(
+        46,
+        "a limit of user namespaces",
+        "fork/exec /proc/self/exe: no space left on device",
+        &["userns-limit-zero", "namespace-limit-zero"],
+    ),
+    row(47, "AppArmor's restriction", "fork/exec /proc/self/exe: permission denied", &["apparmor-userns"]),
+    row(
+        50,
+        "an outer namespace without the IDs",
+        "newuidmap: write to uid_map failed: Operation not permitted",
+        &["outer-map"],
+    ),
+    row(51, "seccomp of an outer container", "clone: operation not permitted", &["seccomp"]),
+    row(
+        52,
+        "no user namespaces in the kernel",
+        "user namespace not supported by your system",
+        &["userns-missing"],
+    ),
+    row(53, "a chroot", "unshare: Operation not permitted", &["chroot"]),
+];
+
+/// The rows that a finding names.
+pub fn rows_of(id: &str) -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(move |row| row.ids.contains(&id))
+}
+
+/// What programs say of a finding's fault.
+pub(super) fn later(id: &str) -> Option<&'static str> {
+    rows_of(id).map(|row| row.says).find(|says| !says.is_empty())
+}
