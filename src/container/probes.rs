@@ -92,28 +92,27 @@ fn beyond(check: Check, kind: Kind, id: Option<u32>, folder: &Path) -> nix::Resu
     })
 }
 
-/// Sets a group that is mapped, and takes it back.
+/// Whether groups can be set is for the map to say.
 fn set_groups(request: &Request) -> Outcome {
     let Some(extent) = request.maps.gid.last() else {
         return (ProbeStatus::Failed, "no gid is mapped".to_owned());
     };
-    let group = Gid::from_raw(extent.inside);
-    let set = setgroups(&[group]).and_then(|()| getgroups()).map(|groups| groups == [group]);
-    let restored = !request.sets_groups() || setgroups(&[]).is_ok();
-    match (request.sets_groups(), set) {
-        (true, Ok(true)) if restored => {
-            (ProbeStatus::Ok, "works: programs inside can change their groups".to_owned())
-        }
-        (true, Err(errno)) => (ProbeStatus::Failed, format!("setgroups: {}", errno.desc())),
-        (true, _) => (ProbeStatus::Failed, "the groups are not those that were set".to_owned()),
+    let (status, words) = match (request.sets_groups(), set_and_reset(Gid::from_raw(extent.inside))) {
+        (true, Ok(())) => (ProbeStatus::Ok, "works: programs inside can change their groups"),
+        (false, Ok(())) => (ProbeStatus::Failed, "works, although only the user's own gid is mapped"),
         (false, Err(Errno::EPERM)) => {
-            (ProbeStatus::Ok, "denied, as it must be where only the user's own gid is mapped".to_owned())
+            (ProbeStatus::Ok, "denied, as it must be where only the user's own gid is mapped")
         }
-        (false, Err(errno)) => (ProbeStatus::Failed, format!("setgroups: {}", errno.desc())),
-        (false, Ok(_)) => {
-            (ProbeStatus::Failed, "works, although only the user's own gid is mapped".to_owned())
-        }
-    }
+        (_, Err(errno)) => (ProbeStatus::Failed, errno.desc()),
+    };
+    (status, words.to_owned())
+}
+
+fn set_and_reset(group: Gid) -> nix::Result<()> {
+    setgroups(&[group])?;
+    let set = getgroups()? == [group];
+    setgroups(&[])?;
+    if set { Ok(()) } else { Err(Errno::EINVAL) }
 }
 
 /// Listens on port 80 and calls itself.

@@ -24,7 +24,7 @@ use crate::idmap;
 use crate::proof::{Proof, Step};
 use crate::range::{Kind, PerKind};
 use crate::snapshot::Machine;
-use crate::sys::Ignored;
+use crate::sys::{self, Ignored};
 
 /// More messages than an honest container sends.
 const MOST_EVENTS: usize = 64;
@@ -232,6 +232,10 @@ impl Drop for Worker {
         // A process of the user's that traces the worker hides its end from us for as long as it likes; init
         // reaps it after us.
         let deadline = Instant::now() + GRACE;
+        // Before Linux 5.3 there is only the looking again and again below.
+        if let Ok(ended) = sys::pidfd_open(self.pid) {
+            let _ = wait_readable(ended.as_fd(), deadline);
+        }
         while matches!(
             waitpid(self.pid, Some(WaitPidFlag::WNOHANG)),
             Ok(WaitStatus::StillAlive) | Err(Errno::EINTR)

@@ -227,7 +227,7 @@ impl Seen {
     /// The verdict, with the cause of what failed.
     pub(super) fn proof(mut self, spec: &Spec, machine: &Machine, exit: Option<u8>) -> Proof {
         let ok = self.agrees();
-        self.tell(spec, machine);
+        self.tell(spec);
         let disagreement = (!ok).then(|| (Step::Probe, self.disagreement()));
         let words = self.failure.map(|(step, words)| (step, escape(&words))).or(disagreement);
         let facts = Facts {

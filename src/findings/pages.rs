@@ -11,7 +11,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "newuidmap or newgidmap said 'not allowed' although subidctl reads a range of this user in the \
                   file. The two read the line, or the file, differently: 'subidctl audit' says who reads what. \
                   Or the file was changed in between, or 'subid:' in nsswitch.conf names a directory that does \
-                  not have the range.",
+                  not have the range. Or 'verify --userns' was given IDs that are not the user's.",
         consequence: "the container gets no map and does not start",
         repair: "see who reads what: sudo subidctl audit",
         reach: Reach::Nobody,

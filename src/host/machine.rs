@@ -49,7 +49,6 @@ fn kernel(root: &Root) -> Result<Kernel> {
         other_limits_zero,
         unprivileged_userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone")?,
         apparmor_restrict: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")?,
-        unprivileged_port_start: number("/proc/sys/net/ipv4/ip_unprivileged_port_start")?,
     })
 }
 

@@ -54,7 +54,11 @@ pub fn text(proof: &Proof) -> String {
         Place::World => ", in a world of IDs that nobody has",
     };
     let verdict = if proof.ok { "works" } else { "does not work" };
-    let map = if proof.userns == "auto" { String::new() } else { format!(" with --userns {}", proof.userns) };
+    let map = match proof.userns {
+        "auto" => String::new(),
+        "explicit" => " with the IDs asked for".to_owned(),
+        mode => format!(" with --userns {mode}"),
+    };
     let _ =
         writeln!(out, "A rootless container of {} (uid {}) {verdict}{map}{place}.", proof.user, proof.uid);
     out

@@ -48,8 +48,6 @@ pub struct Kernel {
     pub unprivileged_userns_clone: Option<u64>,
     /// `/proc/sys/kernel/apparmor_restrict_unprivileged_userns` (Ubuntu 23.10 and later).
     pub apparmor_restrict: Option<u64>,
-    /// `/proc/sys/net/ipv4/ip_unprivileged_port_start`: the lowest port that anybody may bind.
-    pub unprivileged_port_start: Option<u64>,
 }
 
 /// The process's own restrictions, from `/proc/self/status` and `/proc/self/uid_map`.

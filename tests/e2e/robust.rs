@@ -80,7 +80,7 @@ fn a_command_has_the_terminal() {
 
         // Ctrl-C is for CMD; the terminal is afterwards as it was.
         let mut terminal = sandbox.terminal(&format!(
-            "stty -a >/tmp/a; {verify} sh -c 'echo on; sleep 100'; echo $?; stty -a >/tmp/b"
+            "trap : INT; stty -a >/tmp/a; {verify} sh -c 'echo on; sleep 100'; echo $?; stty -a >/tmp/b"
         ));
         terminal.expect("on");
         terminal.send("\x03");
@@ -147,9 +147,9 @@ fn a_hangup_ends_the_command() {
 /// Whom a kill meets, in the shell's words: `$root` is the root side. A container's worker and a world's first
 /// process are its children; the worker's is the container's pid 1.
 const SIDES: [(&str, &str, &str); 5] = [
-    ("root side", "subidctl verify alice -- sleep 0.2", "echo $root"),
-    ("worker", "subidctl verify alice -- sleep 0.2", "pgrep -P $root -o"),
-    ("pid 1 inside", "subidctl verify alice -- sleep 0.2", "pgrep -P $(pgrep -P $root -o) -o"),
+    ("root side", "subidctl verify alice -- sleep 1000", "echo $root"),
+    ("worker", "subidctl verify alice -- sleep 1000", "pgrep -P $root -o"),
+    ("pid 1 inside", "subidctl verify alice -- sleep 1000", "pgrep -P $(pgrep -P $root -o) -o"),
     ("root side of a world", "subidctl apply -n --verify eva", "echo $root"),
     ("init of a world", "subidctl apply -n --verify eva", "pgrep -P $root -o"),
 ];
@@ -171,12 +171,13 @@ fn a_kill_of_either_side_leaves_nothing() {
     let mut script = String::new();
     for n in 0..runs {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let millis = (state >> 33) % 300;
+        let millis = (state >> 33) % 600;
         let (name, command, whom) = SIDES[n as usize % SIDES.len()];
+        // Waits for whom it is to meet, and then so long.
         writeln!(
             script,
-            "{command} >/dev/null 2>&1 & root=$!; sleep 0.{millis:03}; pid=$({whom}) && [ -n \"$pid\" ] && \
-             kill -KILL $pid 2>/dev/null && echo {name}; wait $root; true"
+            "{command} >/dev/null 2>&1 & root=$!; while pid=$({whom}); [ -z \"$pid\" ] && kill -0 $root; do :; done; \
+             sleep 0.{millis:03}; kill -KILL $pid && echo {name}; wait $root; true"
         )
         .unwrap();
     }

@@ -60,7 +60,10 @@ fn the_classic() {
         let host =
             shown.lines().find(|line| line.starts_with("host : ")).unwrap_or_else(|| panic!("{output}"));
         assert!(host.ends_with(" uid 1000 (tscherf)"), "{host}");
-        assert_shown("verify", &output.stdout);
+        // These two are the machine's own.
+        let own = |line: &&str| !["login", "publish-80", "sysctl"].iter().any(|word| line.contains(word));
+        let shown: Vec<&str> = output.stdout.lines().filter(own).collect();
+        assert_shown("verify", &shown.join("\n"));
     }
 }
 
@@ -153,34 +156,6 @@ fn root_must_name_a_user_and_others_only_themselves() {
 }
 
 #[test]
-fn verify_leaves_nothing_behind_also_when_any_side_is_killed() {
-    needs!("unshare", "nsenter", "newuidmap");
-    let sandbox = served();
-    let before = (sandbox.names("/tmp"), sandbox.names("/run"), sandbox.run("cat /proc/mounts").ok().stdout);
-    // The brackets keep the shell that looks from finding itself; pid 1 is the sandbox's init.
-    let processes = "ps -e -o pid=,user=,args= | awk '$1 != 1' | grep -E '[s]leep 1000|[s]ubidctl|[m]emfd'";
-    for side in ["root", "alice"] {
-        sandbox.run("subidctl verify alice -- sleep 1000 >/dev/null 2>&1 & sleep 1").ok();
-        let running = sandbox.run(processes).ok().says("sleep 1000");
-        let pids: Vec<&str> = running
-            .stdout
-            .lines()
-            .map(|line| line.split_ascii_whitespace().collect::<Vec<_>>())
-            .filter(|words| words[1] == side && words[2] != "sleep")
-            .map(|words| words[0])
-            .collect();
-        assert!(!pids.is_empty(), "no process of {side}'s\n{running}");
-        sandbox.run(&format!("kill -KILL {}; sleep 0.5", pids[0])).ok();
-        sandbox.run(processes).exits(1);
-    }
-    sandbox.run("subidctl verify alice").ok();
-    assert_eq!(
-        before,
-        (sandbox.names("/tmp"), sandbox.names("/run"), sandbox.run("cat /proc/mounts").ok().stdout)
-    );
-}
-
-#[test]
 fn verify_has_a_deadline() {
     needs!("unshare", "nsenter", "newuidmap");
     let sandbox = served();
@@ -188,7 +163,7 @@ fn verify_has_a_deadline() {
         // A tree of processes, of which one left its session and none listens to signals.
         let tree = "trap : TERM HUP INT; setsid sleep 1001 & sleep 1002 & sleep 1003";
         let _ = session.run(&format!("subidctl verify --timeout 2 alice -- sh -c '{tree}'")).exits(125);
-        sandbox.run("pgrep -f 'sleep 100[0-9]'; pgrep -f __container; test $? -eq 1").ok().never_says("0");
+        sandbox.run("! pgrep -a -f 'sleep 100[0-9]|[_]_container'").ok();
     }
 }
 

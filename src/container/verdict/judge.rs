@@ -10,14 +10,13 @@ use super::{Claims, Seen};
 use crate::idmap::{self, Extent};
 use crate::proof::{Failure, Identity, Probe, ProbeStatus, Step};
 use crate::range::{Kind, PerKind, Range, RangeSet};
-use crate::snapshot::Machine;
 use crate::text::shell_word;
 
 /// What the kernel shows for a login uid that was never set, and for one that a namespace does not have.
 const UNSET: u32 = u32::MAX;
 
 /// The port that people ask for.
-const PORT: u64 = 80;
+const PORT: u32 = 80;
 
 impl Seen {
     /// The first process is pid 1 inside, and outside an ordinary one of the user's, or of the ID that stands for
@@ -28,9 +27,9 @@ impl Seen {
         let there = seen.world_uid.or_else(|| self.world.is_none().then_some(seen.host_uid));
         let right = seen.inside_pid == 1 && seen.inside_uid == inside && there == idmap::outside(map, inside);
         let who = if inside == 0 { "root".to_owned() } else { format!("uid {inside}") };
-        let whose = if there == Some(self.own.uid) { "the user" } else { "a subordinate ID" };
+        let whose = if there == Some(self.own.uid) { "the user's" } else { "a subordinate ID's" };
         let (status, message) = if right {
-            (ProbeStatus::Ok, format!("{who} and pid 1 inside, an ordinary process of {whose} outside"))
+            (ProbeStatus::Ok, format!("{who} and pid 1 inside, a process of {whose} outside"))
         } else {
             let (pid, uid) = (seen.inside_pid, seen.inside_uid);
             (ProbeStatus::Failed, format!("pid {pid} and uid {uid} inside do not fit what is seen outside"))
@@ -82,10 +81,10 @@ impl Seen {
     }
 
     /// Adds what is not for the container to say, and puts all in order.
-    pub(super) fn tell(&mut self, spec: &Spec, machine: &Machine) {
+    pub(super) fn tell(&mut self, spec: &Spec) {
         if self.identity.is_some() {
             self.probes.push(self.ranges(spec));
-            self.probes.push(publish(machine));
+            self.probes.push(publish());
         }
         self.nobody(spec);
         let place = |probe: &Probe| Check::ALL.iter().position(|check| check.name() == probe.id);
@@ -135,8 +134,8 @@ impl Seen {
 }
 
 /// Says of the host what a container's port needs: a port that anybody may bind.
-fn publish(machine: &Machine) -> Probe {
-    let (status, message) = match machine.kernel.unprivileged_port_start {
+fn publish() -> Probe {
+    let (status, message) = match number("/proc/sys/net/ipv4/ip_unprivileged_port_start") {
         Some(start) if start > PORT => {
             let key = "ip_unprivileged_port_start";
             let words = format!("refused below {key}={start}; sysctl -w net.ipv4.{key}={PORT}");
@@ -155,9 +154,13 @@ fn publish(machine: &Machine) -> Probe {
 /// The login uid is that of the process that called us, as the host reads it of the container; the container
 /// reads the number that its map has for it.
 pub(super) fn judge_login(claims: Claims, theirs: Option<u32>, map: &[Extent]) -> Probe {
-    let ours = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse().ok());
-    let (status, message) = login(ours, theirs, claims.login, map);
+    let (status, message) = login(number("/proc/self/loginuid"), theirs, claims.login, map);
     probe(Check::Login, status, message)
+}
+
+/// A number of the kernel's; `None` where it has none.
+fn number(path: &str) -> Option<u32> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// What became of the login uid: ours, the container's as the host reads it, and as it reads itself with this map.
@@ -193,14 +196,15 @@ pub(super) fn asked_too_much(spec: &Spec, step: Step, words: &str) -> Option<Fai
     };
     let idmap::Userns::Explicit(maps) = &spec.userns else { return None };
     let asked = idmap::not_granted(&maps[kind], own, &spec.ranges[kind])?.beyond()?;
-    let (user, file) = (&spec.user, kind.file());
+    let user = &spec.user;
+    let asked = if asked.count().get() == 1 { asked.first().to_string() } else { asked.to_string() };
     let ranges: Vec<String> = spec.ranges[kind].iter().map(ToString::to_string).collect();
     Some(Failure {
         step,
         helper_message: words.to_owned(),
         cause: "range-not-granted".to_owned(),
-        message: format!("the map asks for the host's {}s {asked}, which are not all {user}'s", kind.name()),
-        evidence: format!("{file}: {user} has {}, a range at a time, and {own} by itself", ranges.join(", ")),
+        message: format!("{} {asked} of the host, which the map asks for, is not {user}'s", kind.name()),
+        evidence: format!("{user} has {} ({}), and {own} by itself", ranges.join(", "), kind.file()),
         fix: shell_word(user.as_bytes()).map_or_else(
             || "ask for IDs of the user's own ranges".to_owned(),
             |name| format!("subidctl list {name}"),
