@@ -1,13 +1,26 @@
 //! The file as bytes, its lines, and edits that touch only the lines they name.
 
-use super::claim::{self, Claim};
+use std::sync::OnceLock;
+
+use super::claim::Claim;
 use super::digest::Digest;
+use super::index::Index;
 
 /// The content of one file, byte for byte.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Document {
     bytes: Vec<u8>,
+    /// Made when it is first asked for; the bytes never change.
+    index: OnceLock<Index>,
 }
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Document {}
 
 /// One line of a [`Document`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +54,7 @@ pub struct EditError {
 impl Document {
     /// Takes the bytes as they are.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes }
+        Self { bytes, index: OnceLock::new() }
     }
 
     /// The bytes as they are.
@@ -69,7 +82,7 @@ impl Document {
     /// All IDs that any deployed reader would see taken, in order of lines; last those of lines that a NUL
     /// joins.
     pub fn claims(&self) -> impl Iterator<Item = Claim<'_>> {
-        self.lines().flat_map(|line| claim::of_line(&line)).chain(claim::of_joined(self))
+        self.index.get_or_init(|| Index::new(self)).claims(&self.bytes)
     }
 
     /// The document after the edits: untouched lines keep every byte, the result ends in a newline
@@ -101,7 +114,7 @@ impl Document {
         for edit in edits.iter().filter(|e| e.old.is_none()) {
             edit.new.iter().for_each(|new| put(new));
         }
-        Ok(Self { bytes })
+        Ok(Self::new(bytes))
     }
 }
 

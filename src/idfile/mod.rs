@@ -5,6 +5,7 @@ mod claim;
 mod dialect;
 mod digest;
 mod document;
+mod index;
 mod number;
 mod oddity;
 mod reading;
