@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::findings::{label, wrapped};
+use super::fit::hanging;
 use crate::findings::{Engine, Entry, ROWS, Row, catalogue, rows_of};
+
+/// Where titles begin.
+const TITLES: usize = 48;
 
 /// All entries: id, severity, group and title, a line each.
 pub fn entries_text(style: Style) -> String {
@@ -14,7 +18,8 @@ pub fn entries_text(style: Style) -> String {
     for entry in catalogue() {
         let (severity, color) = label(entry.severity);
         let severity = style.paint(color, &format!("{severity:<8}"));
-        let _ = writeln!(out, "{severity}  {:<10}  {:<24}  {}", entry.group.name(), entry.id, entry.title);
+        let title = hanging(entry.title, TITLES, TITLES, style.width);
+        let _ = writeln!(out, "{severity}  {:<10}  {:<24}  {title}", entry.group.name(), entry.id);
     }
     out
 }
@@ -66,7 +71,7 @@ pub fn explain_text(entry: &Entry, style: Style) -> String {
     };
     part("so", entry.consequence);
     for row in rows_of(entry.id).filter(|row| !row.says.is_empty()) {
-        part("later", row.says);
+        part("shows", row.says);
     }
     part("repair", entry.repair);
     out

@@ -32,6 +32,7 @@ mod repairs;
 mod robust;
 mod sandbox;
 mod scale;
+mod screens;
 mod template;
 mod undo;
 mod users;
