@@ -190,7 +190,7 @@ fn summary(plan: &Plan) -> String {
 pub fn warnings_text(plan: &Plan, style: Style) -> String {
     let label = style.paint("33", "warning:");
     let words = |message: &str, code: &str| hanging(&format!("{message} [{code}]"), 9, 2, style.width);
-    plan.warnings.iter().map(|w| format!("{label} {}\n", words(&w.message, &w.code))).collect()
+    plan.warnings.iter().map(|w| format!("{label} {}\n", words(&w.message, w.code))).collect()
 }
 
 /// What to do next, for a single user whose name can be pasted: `To see that it works: subidctl verify
