@@ -136,25 +136,21 @@ static void escape(void)
 }
 
 /* Says on the container's own socket what no container of subidctl says. */
-static void lie(const char *words, int times)
+static void lie(const char *words, int times, size_t count)
 {
     int first = (int)syscall(SYS_pidfd_open, 1, 0);
     int socket = (int)syscall(SYS_pidfd_getfd, first, 3, 0);
     tried("the socket", socket);
     int files[8] = { 0, 1, 2, 0, 1, 2, 0, 1 };
-    char control[CMSG_SPACE(sizeof files)] = { 0 };
-    for (int n = 0; n < times; n++) {
-        struct iovec part = { (void *)words, strlen(words) };
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
-                                  .msg_controllen = sizeof control };
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof files);
-        memcpy(CMSG_DATA(header), files, sizeof files);
+    union { struct cmsghdr header; char room[CMSG_SPACE(sizeof files)]; } control = { .header = {
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof *files) } };
+    memcpy(CMSG_DATA(&control.header), files, count * sizeof *files);
+    struct iovec part = { (void *)words, strlen(words) };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = count ? &control : NULL,
+                              .msg_controllen = count ? CMSG_SPACE(count * sizeof *files) : 0 };
+    for (int n = 0; n < times; n++)
         if (sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN)
             return;
-    }
 }
 
 /* Leaves a process behind that nothing but SIGKILL ends. */
@@ -184,8 +180,8 @@ int main(int argc, char **argv)
         self();
     else if (!strcmp(deed, "escape"))
         escape();
-    else if (!strcmp(deed, "lie") && argc == 4)
-        lie(argv[2], atoi(argv[3]));
+    else if (!strcmp(deed, "lie") && argc == 5)
+        lie(argv[2], atoi(argv[3]), (size_t)atoi(argv[4]) % 9);
     else if (!strcmp(deed, "stay"))
         stay();
     else

@@ -104,9 +104,18 @@ fn nothing_of_it_outlives_it() {
 fn what_it_says_on_the_containers_socket_is_not_believed() {
     needs!("unshare", "nsenter", "newuidmap", "cc");
     let sandbox = served();
-    let forged = r#"{"Checked":{"check":"Identity","status":"Ok","words":[27,91,51,49,109]}}"#;
-    for (words, times) in [("garbage", 1), ("garbage", 5000), (forged, 5000), ("", 100), ("\"Ready\"", 70)] {
-        let lie = format!("subidctl verify --json alice -- hostile lie '{words}' {times}");
+    let forged = r#"{"Checked":{"check":"UidBeyond","status":"Ok","words":[27,91,51,49,109]}}"#;
+    let long = "x".repeat(100_000);
+    for (words, times, files) in [
+        ("garbage", 1, 0),
+        ("garbage", 5000, 8),
+        (forged, 1, 0),
+        (forged, 5000, 0),
+        ("\"Ready\"", 70, 0),
+        ("\"Ready\"", 1, 1),
+        (&long, 3, 0),
+    ] {
+        let lie = format!("subidctl verify --json alice -- hostile lie '{words}' {times} {files}");
         let told = sandbox.run(&lie).exits(125);
         assert!(told.stderr.contains("the socket: done"), "{told}");
         let proof = told.json();

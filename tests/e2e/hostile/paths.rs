@@ -101,12 +101,12 @@ fn a_file_that_has_a_second_name_is_replaced_and_the_other_keeps_the_old_content
 
 #[test]
 fn locks_of_pids_to_come_are_nothing() {
-    needs!("unshare", "nsenter", "useradd");
+    needs!("unshare", "nsenter", "perl");
     let sandbox = alice_and_bob();
     // What shadow links its lock to; and where it makes that, so that it cannot.
-    let made = "for n in $(seq $(($$ + 1)) $(($$ + 400))); do ln -s /etc/made /etc/subuid.$n; mkdir /etc/subgid.$n; done; \
+    let made = "perl -e 'for (1 .. 2000) { symlink q(/etc/made), qq(/etc/subuid.$_); mkdir qq(/etc/subgid.$_) }'; \
         subidctl apply --yes alice && subidctl apply --yes --count 131072 bob && ls /etc | grep -c 'sub[ug]id[.][0-9]'";
-    assert!(sandbox.run(made).ok().stdout.ends_with("\n800\n"));
+    assert!(sandbox.run(made).ok().stdout.ends_with("\n4000\n"));
     assert!(!sandbox.names("/etc").contains(&"made".to_owned()));
     assert!(sandbox.text("/etc/subuid").starts_with(BOTH));
 }
@@ -138,7 +138,7 @@ fn a_policy_and_a_plan_that_are_links_or_no_files() {
 
 #[test]
 fn what_is_written_to_a_folder_of_everybodys_is_not_led_astray() {
-    needs!("unshare", "nsenter", "su");
+    needs!("unshare", "nsenter", "su", "perl");
     let sandbox = alice_and_bob();
     let victim = || sandbox.run("stat -c '%a %U %s %i' /etc/shadow; ls -d /etc/made 2>&1; true").ok().stdout;
     let before = victim();
@@ -155,9 +155,7 @@ fn what_is_written_to_a_folder_of_everybodys_is_not_led_astray() {
             sandbox.as_user("alice").run(&format!("rm -f /tmp/{name}; ln -s {link} /tmp/{name}")).ok();
             let ended = sandbox.run(&format!("subidctl {command} /tmp/{name}{user}"));
             assert_ne!(ended.code, 0, "{ended}");
-            let temps = format!(
-                "for n in $(seq $(($$ + 1)) $(($$ + 300))); do ln -s {link} /tmp/.subidctl.$n.{name}; done"
-            );
+            let temps = format!("perl -e 'symlink q({link}), qq(/tmp/.subidctl.$_.{name}) for 1 .. 2000'");
             sandbox.as_user("alice").run(&format!("rm -f /tmp/{name}; {temps}")).ok();
             let ended = sandbox.run(&format!("subidctl {command} /tmp/{name}{user}"));
             assert!(ended.code == 0 || ended.stderr.contains("\n  fix: "), "{ended}");
