@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -85,12 +86,9 @@ static void self(void)
         printf("env %s\n", *variable);
 }
 
-/* Out of the container: at the host's files, processes and mounts. */
-static void escape(void)
+/* Out of the container: at the host's files. */
+static void files(void)
 {
-    char own[64] = "", its[64];
-    (void)!readlink("/proc/self/ns/pid", own, sizeof own - 1);
-    tried("umount /proc", umount2("/proc", MNT_DETACH));
     tried("remount /", mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL));
     tried("remount /etc", mount(NULL, "/etc", NULL, MS_REMOUNT | MS_BIND, NULL));
     tried("chown", chown("/etc/passwd", 1, 1));
@@ -100,8 +98,15 @@ static void escape(void)
     opened("create", "/etc/hers", O_WRONLY | O_CREAT);
     opened("secret", "/root/secret", O_RDONLY);
     tried("device", mknod("/var/tmp/sda", S_IFBLK | 0600, 8 << 8));
-    tried("mount proc", mount("proc", "/mnt", "proc", 0, NULL));
-    /* What is seen now is the host's. */
+}
+
+/* Out of the container: at the host's processes and mounts. */
+static void processes(void)
+{
+    char own[64] = "", its[64];
+    (void)!readlink("/proc/self/ns/pid", own, sizeof own - 1);
+    /* What is seen below it is the host's. */
+    tried("umount /proc", umount2("/proc", MNT_DETACH));
     DIR *folder = opendir("/proc");
     struct dirent *entry;
     while (folder && (entry = readdir(folder))) {
@@ -113,8 +118,6 @@ static void escape(void)
         if (fd < 0 || read(fd, comm, sizeof comm - 1) < 1)
             continue;
         close(fd);
-        if (strcmp(comm, "subidctl\n") && strcmp(entry->d_name, "1"))
-            continue;
         /* Its own first process is as much its own as itself. */
         snprintf(path, sizeof path, "/proc/%s/ns/pid", entry->d_name);
         memset(its, 0, sizeof its);
@@ -156,8 +159,11 @@ static void lie(const char *words, int times, size_t count)
 /* Leaves a process behind that nothing but SIGKILL ends. */
 static void stay(void)
 {
-    if (fork() != 0)
+    if (fork() != 0) {
+        /* When this is gone the other is there. */
+        (void)wait(NULL);
         return;
+    }
     setsid();
     if (fork() != 0)
         _exit(0);
@@ -178,8 +184,10 @@ int main(int argc, char **argv)
         type();
     else if (!strcmp(deed, "self"))
         self();
-    else if (!strcmp(deed, "escape"))
-        escape();
+    else if (!strcmp(deed, "files"))
+        files();
+    else if (!strcmp(deed, "processes"))
+        processes();
     else if (!strcmp(deed, "lie") && argc == 5)
         lie(argv[2], atoi(argv[3]), (size_t)atoi(argv[4]) % 9);
     else if (!strcmp(deed, "stay"))
