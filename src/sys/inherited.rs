@@ -38,7 +38,7 @@ pub fn shed_inherited() {
     }
 }
 
-/// Raises to at least these. Without CAP_SYS_RESOURCE, as in some containers, the own hard limit is the end.
+/// Raises to at least these. Without `CAP_SYS_RESOURCE`, as in some containers, the own hard limit is the end.
 fn raise(resource: Resource, soft: rlim_t, hard: rlim_t) -> nix::Result<()> {
     let (own_soft, own_hard) = getrlimit(resource)?;
     let (soft, hard) = (soft.max(own_soft), hard.max(own_hard));
