@@ -9,4 +9,3 @@
 mod architecture;
 mod e2e;
 mod harness;
-mod man;
