@@ -17,7 +17,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "rootless containers get a single ID",
         repair: "sudo subidctl apply USER",
         explains: |step, _| step == Step::Prepare,
-        find: |facts| each(facts, no_range),
+        find: no_range,
         ..BASE
     },
     Entry {
@@ -57,19 +57,25 @@ fn own(facts: &Facts<'_>, kind: Kind) -> u32 {
     }
 }
 
-fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
-    facts.ranges[kind].is_empty().then(|| {
-        (
-            format!("{} has no subordinate {}s", facts.user, kind.name()),
-            format!(
-                "no line of {} (or {}) in /etc/{} that every program reads alike",
-                facts.user,
-                facts.uid,
-                kind.file()
-            ),
-            format!("sudo subidctl apply {}", user(facts)),
-        )
-    })
+/// One finding where both files lack it: one command mends both.
+fn no_range(facts: &Facts<'_>) -> Vec<Seen> {
+    let kinds: Vec<Kind> = Kind::BOTH.into_iter().filter(|kind| facts.ranges[*kind].is_empty()).collect();
+    let words = |word: fn(Kind) -> String| kinds.iter().map(|kind| word(*kind)).collect::<Vec<_>>();
+    let (files, names) =
+        (words(|kind| format!("/etc/{}", kind.file())), words(|kind| format!("{}s", kind.name())));
+    let seen = || Seen {
+        file: if let [file] = &files[..] { Some(file.clone()) } else { None },
+        message: format!("{} has no subordinate {}", facts.user, names.join(" and no subordinate ")),
+        evidence: format!(
+            "no line of {} (or {}) in {} that every program reads alike",
+            facts.user,
+            facts.uid,
+            files.join(" and ")
+        ),
+        fix: format!("sudo subidctl apply {}", user(facts)),
+        ..Seen::default()
+    };
+    if kinds.is_empty() { Vec::new() } else { vec![seen()] }
 }
 
 pub(super) fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {

@@ -28,7 +28,20 @@ const FOLLOW: &[(&str, &[&str])] = &[
     ("half", &["no-range"]),
     ("overlap", &["own-ranges-overlap"]),
     ("duplicate-line", &["own-ranges-overlap"]),
-    ("userns-missing", &["userns-limit-zero", "userns-clone-off"]),
+    ("holds-minus-one", &["outer-map"]),
+    ("userns-missing", &["userns-limit-zero", "namespace-limit-zero", "userns-clone-off", "apparmor-userns"]),
+    ("user-unknown", &["no-range", "half", "primary-group", "user-variable", "home-unusable"]),
+    // What restricts a helper is judged where there is one.
+    ("helper-missing", &["bounding-set", "no-new-privs"]),
+    ("outer-map", &["setgroups-denied"]),
+    ("no-user-manager", &["no-user-bus", "runtime-dir-unset", "cgroup-not-delegated"]),
+    ("home-unusable", &["storage-settings"]),
+    ("fuse-missing", &["overlay-missing"]),
+    ("modules-gone", &["overlay-missing", "tun-missing"]),
+    ("storage-network", &["selinux-storage-label", "storage-flags"]),
+    ("storage-noexec", &["storage-flags"]),
+    ("wsl-no-systemd", &["cgroup-v1", "cgroup-hybrid", "mount-propagation"]),
+    ("nsswitch-newline", &["subid-module-missing"]),
 ];
 
 /// The findings of which this one is a consequence.
