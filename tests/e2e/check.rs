@@ -80,6 +80,24 @@ fn root_asks_for_a_user_and_sees_no_session_of_the_users() {
     let findings = document["findings"].as_array().unwrap();
     let group = findings.iter().find(|f| f["id"] == "primary-group").unwrap();
     assert_eq!((&group["status"], &group["message"]), (&"skipped".into(), &"not this session".into()));
+    let foreign = "XDG_RUNTIME_DIR=/run/user/0 USER=bob PATH=/home/alice:$PATH subidctl check --json alice";
+    sandbox.run("install -m 0755 /usr/bin/newuidmap /home/alice/").ok();
+    let document = sandbox.run(foreign).ok().json();
+    for id in ["runtime-dir-foreign", "user-variable", "helper-shadowed"] {
+        let finding = document["findings"].as_array().unwrap().iter().find(|f| f["id"] == id).unwrap();
+        assert_eq!(
+            (&finding["status"], &finding["message"]),
+            (&"skipped".into(), &"not this session".into())
+        );
+    }
+    // What is written of alice is, and systemd does not run here.
+    sandbox.write("/etc/security/limits.conf", "alice hard nproc 50\n");
+    let document = sandbox.run("subidctl check --json alice").ok().json();
+    let findings = document["findings"].as_array().unwrap();
+    let limits = findings.iter().find(|f| f["id"] == "limits-low").unwrap();
+    assert_eq!(limits["status"], "warning", "{limits:#}");
+    let session: Vec<_> = findings.iter().filter(|f| f["group"] == "session").collect();
+    assert!(!session.is_empty() && session.iter().all(|f| f["status"] == "not-applicable"), "{session:#?}");
     // What is wrong with the host is.
     sandbox.run("chmod u-s /usr/bin/newgidmap").ok();
     let document = sandbox.run("subidctl check --json alice").exits(4).json();
