@@ -151,13 +151,14 @@ pub fn check(check: &Check<'_>, wanted: impl Fn(&Entry) -> bool) -> Vec<Finding>
         let found = of_entry.filter(|finding| check.concerns(entry, finding)).cloned().collect();
         all.push((entry, look(entry, check, found)));
     }
-    // Nothing follows from what is less grave than itself.
+    // What keeps nothing from starting is no cause of what is graver.
     let worst = |found: &[Finding]| {
         found.iter().filter(|finding| finding.status.is_found()).map(|finding| finding.status.rank()).min()
     };
     let ranks: Vec<(&str, u8)> = all.iter().filter_map(|(e, found)| Some((e.id, worst(found)?))).collect();
     let cause_of = |finding: &Finding| {
-        let grave = |id: &str| ranks.iter().any(|(of, rank)| *of == id && *rank <= finding.status.rank());
+        let least = finding.status.rank().max(Status::Error.rank());
+        let grave = |id: &str| ranks.iter().any(|(of, rank)| *of == id && *rank <= least);
         causes(finding.id).find(|cause| grave(cause))
     };
     let mut found: Vec<Finding> = Vec::new();

@@ -5,7 +5,17 @@ use super::{BASE, Check, Entry, Group, Reach, Seen, Status};
 use crate::idmap::Extent;
 use crate::proof::{Engine, Failure, Kept, Step};
 use crate::range::{Kind, Login, PerKind};
+use crate::snapshot::Package;
 use crate::text::shell_word;
+
+/// Docker and nerdctl come with runc, the others do without.
+const STORES: &[(super::Engine, Status)] = &[
+    (super::Engine::Docker, Status::NotApplicable),
+    (super::Engine::Nerdctl, Status::NotApplicable),
+    (super::Engine::Apptainer, Status::NotApplicable),
+    (super::Engine::Lxc, Status::NotApplicable),
+    (super::Engine::Kubelet, Status::NotApplicable),
+];
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -18,6 +28,17 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "nobody knows whether this engine would work",
         repair: "install the engine; where its program cannot be trusted, put the real one in its place",
         look: Some(missing),
+        ..BASE
+    },
+    Entry {
+        id: "runtime-missing",
+        group: Group::Engines,
+        title: "neither crun nor runc is installed",
+        explain: "podman and buildah leave it to one of them to make a container.",
+        consequence: "podman run: default OCI runtime not found",
+        repair: "install crun",
+        look: Some(runtime),
+        engines: STORES,
         ..BASE
     },
     Entry {
@@ -117,6 +138,21 @@ fn missing(check: &Check<'_>) -> Vec<Seen> {
         ..Seen::default()
     };
     if check.surroundings.programs.contains_key(program) { Vec::new() } else { vec![seen()] }
+}
+
+/// What makes podman's and buildah's containers.
+fn runtime(check: &Check<'_>) -> Vec<Seen> {
+    let programs = &check.surroundings.programs;
+    let there = |names: &[&str]| names.iter().any(|name| programs.contains_key(*name));
+    if there(&["crun", "runc"]) || !there(&["podman", "buildah"]) {
+        return Vec::new();
+    }
+    vec![Seen {
+        message: "nothing is installed that makes containers".to_owned(),
+        evidence: "neither crun nor runc in the usual folders".to_owned(),
+        fix: check.surroundings.packages.install(Package::Runtime),
+        ..Seen::default()
+    }]
 }
 
 /// Namespaces that engines keep, and that have other IDs than the user.

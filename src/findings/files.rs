@@ -1,10 +1,10 @@
 //! The user's own lines, as far as they keep a container from starting.
 
-use super::{BASE, Entry, Facts, Group, Seen, Status, all, is_map};
+use super::{BASE, Check, Entry, Facts, Group, Seen, Status, all, is_map};
 use crate::idmap::{MAX_EXTENTS, PAGE, podman, text_len};
 use crate::proof::Step;
 use crate::range::Kind;
-use crate::text::shell_word;
+use crate::text::{escape, shell_word};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -18,6 +18,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         repair: "sudo subidctl apply USER",
         explains: |step, _| step == Step::Prepare,
         find: no_range,
+        look: Some(none_here),
         ..BASE
     },
     Entry {
@@ -76,6 +77,44 @@ fn no_range(facts: &Facts<'_>) -> Vec<Seen> {
         ..Seen::default()
     };
     if kinds.is_empty() { Vec::new() } else { vec![seen()] }
+}
+
+/// [`no_range`], with what the files and nsswitch.conf know of it.
+fn none_here(check: &Check<'_>) -> Vec<Seen> {
+    let switch = &check.survey.snapshot.nsswitch;
+    let directory = switch.directory().filter(|_| check.survey.snapshot.host.running);
+    let mut seen = no_range(&check.facts);
+    for seen in &mut seen {
+        if let Some(module) = directory {
+            let name = escape(module.name.as_bytes());
+            seen.file = Some(switch.path.clone());
+            seen.evidence = format!(
+                "{} line {}: subid: {name}; getsubids has no range of {}, and the files do not count",
+                switch.path, switch.subid.line, check.facts.user
+            );
+            seen.fix = if module.name == "sss" {
+                format!("ipa subid-generate --owner {}", user(&check.facts))
+            } else {
+                format!("sudo sed -i '{}s/.*/subid: files/' /etc/nsswitch.conf", switch.subid.line)
+            };
+        } else if let Some((file, line, owner)) = nobodys(check) {
+            seen.evidence = format!(
+                "{}; {file} line {line} is of {owner}, and no account has that name: was {} renamed?",
+                seen.evidence, check.facts.user
+            );
+        }
+    }
+    seen
+}
+
+/// The first line that grants IDs to a name that no account has.
+fn nobodys(check: &Check<'_>) -> Option<(String, usize, String)> {
+    let of = |kind: Kind| {
+        let mut claims = check.survey.live(kind);
+        let claim = claims.find(|claim| check.survey.account(claim.owner).is_none())?;
+        Some((format!("/etc/{}", kind.file()), claim.line, escape(claim.owner)))
+    };
+    Kind::BOTH.into_iter().find_map(of)
 }
 
 pub(super) fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {

@@ -218,6 +218,8 @@ fn shadowed(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
     let (path, other) = (usable(helper)?, helper.shadowed_by.as_ref()?);
     Some(Seen {
         file: Some(other.clone()),
+        // One without privileges fails, one with some works.
+        status: helper.shadow_powerless.then_some(Status::Error),
         message: format!("PATH finds {other} before {path}"),
         evidence: format!("{other} is the first {} in PATH", kind.helper()),
         ..Seen::default()

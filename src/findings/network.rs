@@ -36,7 +36,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "neither pasta nor slirp4netns is installed",
         explain: "One of them connects a rootless container's own network with the host's: podman 5 takes pasta, podman 4, \
                   Docker and nerdctl slirp4netns. With --network none or host, containers need neither.",
-        consequence: "no container gets a network of its own: podman run fails without --network none or host",
+        consequence: "no network of its own for any container: podman run fails unless --network none or host is given",
         repair: "install passt and slirp4netns",
         look: Some(helper),
         engines: DAEMONS,
@@ -49,7 +49,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "/dev/net/tun is missing, or root's alone",
         explain: "pasta and slirp4netns give a container's network a device of the kind tun. With --network none or host, \
                   containers do without.",
-        consequence: "no container gets a network of its own: podman run fails without --network none or host",
+        consequence: "no network of its own for any container: podman run fails unless --network none or host is given",
         repair: "sudo modprobe tun; where the device is root's alone: sudo chmod 0666 /dev/net/tun",
         look: Some(tun),
         engines: DAEMONS,

@@ -64,6 +64,18 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
+        id: "storage-read-only",
+        group: Group::Storage,
+        severity: Status::Error,
+        title: "images would lie on a file system mounted read-only",
+        explain: "Engines write images, containers and their own records there, and start nothing where they cannot.",
+        consequence: "the engine cannot make its folders: read-only file system",
+        repair: "sudo mount -o remount,rw MOUNT",
+        look: Some(read_only),
+        engines: UNPACKS,
+        ..BASE
+    },
+    Entry {
         id: "storage-noexec",
         group: Group::Storage,
         severity: Status::Error,
@@ -222,6 +234,12 @@ fn network(check: &Check<'_>) -> Vec<Seen> {
 fn remount(mount: &Mount, options: &str) -> String {
     shell_word(mount.point.as_bytes())
         .map_or_else(String::new, |point| format!("sudo mount -o remount,{options} {point}"))
+}
+
+fn read_only(check: &Check<'_>) -> Vec<Seen> {
+    let frozen = |mount: &&Mount| mount.has("ro") || mount.super_options.iter().any(|option| option == "ro");
+    let Some(mount) = mount(check).filter(frozen) else { return Vec::new() };
+    vec![on(check, mount, "images would lie on a read-only mount", "mounted read-only", remount(mount, "rw"))]
 }
 
 fn noexec(check: &Check<'_>) -> Vec<Seen> {

@@ -92,6 +92,7 @@ fn judge(file: BorrowedFd<'_>, path: &str, folder: Stat) -> nix::Result<Helper> 
             None
         },
         shadowed_by: None,
+        shadow_powerless: false,
     })
 }
 

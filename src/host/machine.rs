@@ -1,9 +1,13 @@
 //! What decides whether containers can start here: helpers, kernel switches, and our own restrictions.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
 use super::helpers::{Helpers, helpers};
-use super::surroundings::{search_path, status_id};
+use super::surroundings::{search_path, status, status_id};
 use super::{Root, read_proc_of};
 use crate::error::{Error, Result};
 use crate::idmap;
@@ -18,7 +22,9 @@ use crate::snapshot::{Account, Helper, Kernel, Machine, Process};
 pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpers)> {
     let (opened, mut facts) = helpers(root)?;
     for kind in Kind::BOTH {
-        facts[kind].shadowed_by = shadowing(root, &facts[kind], kind);
+        let shadow = shadowing(root, &facts[kind], kind);
+        facts[kind].shadow_powerless = shadow.as_deref().is_some_and(|path| powerless(root, path));
+        facts[kind].shadowed_by = shadow.map(|path| crate::text::path(&path));
     }
     let process = process(root, account)?;
     Ok((Machine { helpers: facts, kernel: kernel(root)?, process, install: install(root)? }, opened))
@@ -26,7 +32,7 @@ pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpe
 
 /// The first program of the helper's name in the caller's PATH, where it is another one. Nothing is decided
 /// by it here; engines that look there will use it.
-fn shadowing(root: &Root, helper: &Helper, kind: Kind) -> Option<String> {
+fn shadowing(root: &Root, helper: &Helper, kind: Kind) -> Option<std::path::PathBuf> {
     let used = status_id(root, helper.path.as_deref()?)?;
     let path = search_path(root)?;
     let found = |folder: std::path::PathBuf| {
@@ -34,7 +40,17 @@ fn shadowing(root: &Root, helper: &Helper, kind: Kind) -> Option<String> {
         Some((status_id(root, path.to_str()?)?, path))
     };
     let (other, first) = std::env::split_paths(&path).find_map(found)?;
-    (other != used).then(|| crate::text::path(&first))
+    (other != used).then_some(first)
+}
+
+/// Whether a program gains nothing by being started: it would be refused every map of other IDs.
+fn powerless(root: &Root, path: &Path) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    let setuid = status(root, path).seen().is_some_and(|s| s.mode & libc::S_ISUID != 0 && s.uid == 0);
+    // What cannot be opened here may lie behind a link: nothing is known of its capabilities.
+    let file = root.open(path, OFlag::O_PATH, Mode::empty());
+    !setuid
+        && file.is_ok_and(|file| matches!(crate::sys::xattr(file.as_fd(), c"security.capability"), Ok(None)))
 }
 
 fn kernel(root: &Root) -> Result<Kernel> {

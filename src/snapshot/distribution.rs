@@ -23,6 +23,8 @@ pub enum Packages {
 pub enum Package {
     /// pasta and slirp4netns: engines differ in which they take.
     Network,
+    /// crun.
+    Runtime,
     /// fuse-overlayfs.
     Fuse,
     /// A user's own D-Bus.
@@ -54,6 +56,7 @@ impl Packages {
             Self::Unknown => {
                 return match package {
                     Package::Network => "install passt and slirp4netns",
+                    Package::Runtime => "install crun",
                     Package::Fuse => "install fuse-overlayfs",
                     Package::Bus => "install D-Bus for users' sessions (dbus-user-session)",
                 }
@@ -63,6 +66,7 @@ impl Packages {
         let [fuse, bus] = names;
         let name = match package {
             Package::Network => "passt slirp4netns",
+            Package::Runtime => "crun",
             Package::Fuse => fuse,
             Package::Bus => bus,
         };

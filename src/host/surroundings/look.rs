@@ -26,7 +26,7 @@ pub(super) fn number(root: &Root, path: &str) -> Fact<u32> {
 }
 
 /// What is at a path. On the running system links are followed, as whoever uses it follows them.
-pub(super) fn status(root: &Root, path: &str) -> Fact<FileStatus> {
+pub(in crate::host) fn status(root: &Root, path: &str) -> Fact<FileStatus> {
     if root.is_running() {
         return match std::fs::metadata(path) {
             Ok(meta) => Fact::Seen(FileStatus { mode: meta.mode(), uid: meta.uid(), gid: meta.gid() }),

@@ -9,10 +9,10 @@ mod storage;
 
 use std::collections::BTreeMap;
 
-pub(super) use look::{search_path, status_id};
+pub(super) use look::{search_path, status, status_id};
 pub use session::is_own_session;
 
-use look::{listed, number, status, text, there};
+use look::{listed, number, text, there};
 
 use super::{FOLDERS, Root, mounts};
 use crate::error::{Error, Result};
@@ -90,6 +90,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
 const PROGRAMS: &[&str] = &[
     "apptainer",
     "buildah",
+    "crun",
     "dbus-daemon",
     "dbus-broker",
     "dockerd-rootless.sh",
@@ -99,6 +100,7 @@ const PROGRAMS: &[&str] = &[
     "pasta",
     "podman",
     "rootlesskit",
+    "runc",
     "slirp4netns",
 ];
 
