@@ -140,7 +140,7 @@ fn home(check: &Check<'_>) -> Vec<Seen> {
         Fact::Seen(s) if s.uid != check.facts.uid.get() && s.mode & 0o002 == 0 => {
             format!("{shown} belongs to uid {}, mode {:04o}", s.uid, s.mode & 0o7777)
         }
-        Fact::Seen(_) => return read_only(check),
+        Fact::Seen(_) => return Vec::new(),
     };
     let account = check.account_home();
     let variable = check.own_session && account.as_deref().is_some_and(|home| home != path);
@@ -158,12 +158,6 @@ fn home(check: &Check<'_>) -> Vec<Seen> {
         fix,
         ..Seen::default()
     }]
-}
-
-/// The home folder is right, and what lies in it cannot be written.
-fn read_only(check: &Check<'_>) -> Vec<Seen> {
-    let Some(mount) = mount(check).filter(|mount| mount.has("ro")) else { return Vec::new() };
-    vec![on(check, mount, "images would lie on a read-only mount", "mounted read-only", remount(mount, "rw"))]
 }
 
 /// File systems of servers that know nothing of user namespaces.
