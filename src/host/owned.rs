@@ -195,7 +195,7 @@ impl Walk<'_> {
             Ok(stat) => stat,
             Err(errno) => return seen.fail(&path(), errno),
         };
-        self.judge(seen, &path, &stat);
+        self.judge(seen, path, &stat);
         if !is_folder(&stat) {
             return;
         }
