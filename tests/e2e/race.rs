@@ -1,5 +1,6 @@
 //! Beside the real useradd and whoever else writes the files: nobody loses a line, nobody waits for long.
 
+mod in_place;
 mod judge;
 mod side_by_side;
 mod user;

@@ -65,17 +65,19 @@ impl<'a> Judge<'a> {
         assert!(left.is_empty(), "{place}: {left:?} left over");
     }
 
-    /// `audit` finds exactly the overlaps that there are, and no other fault.
+    /// `audit` finds exactly the overlaps that there are, and, where nobody erases lines, no other fault.
     #[track_caller]
-    pub(super) fn audited(&self, place: &str) {
+    pub(super) fn audited(&self, erased: bool, place: &str) {
         let audit = self.sandbox.run("subidctl audit --json || test $? -eq 4").ok();
         let document = audit.json();
         let found = document["findings"].as_array().unwrap();
-        // usermod gives somebody ten IDs and nothing else: right as that is, it is no fault of a commit.
-        let faults: Vec<_> = found.iter().filter(|f| f["status"] != "info" && f["id"] != "too-few").collect();
+        let faults = found.iter().filter(|f| f["status"] != "info");
         let (overlaps, others): (Vec<_>, Vec<_>) =
-            faults.into_iter().partition(|f| f["id"].as_str().unwrap().contains("overlap"));
-        assert!(others.is_empty(), "{place}: {others:#?}");
+            faults.partition(|f| f["id"].as_str().unwrap().contains("overlap"));
+        // Somebody whom usermod gave ten IDs and nothing else, or who came back with another uid and got the
+        // range that was free since: right to be said, and no fault of a commit.
+        let others: Vec<_> = others.into_iter().filter(|f| f["group"] != "owners").collect();
+        assert!(others.is_empty() || erased, "{place}: {others:#?}");
         let said: BTreeSet<(String, u64)> = overlaps
             .iter()
             .map(|f| (f["file"].as_str().unwrap().to_owned(), f["line"].as_u64().unwrap()))
@@ -111,4 +113,15 @@ pub(super) fn meeting(text: &str) -> Vec<(u64, u64)> {
         pairs.extend(meet.map(|(_, _, other)| (*line, *other)));
     }
     pairs
+}
+
+/// Whether a line is one that somebody has written: nothing of it is missing or another's.
+pub(super) fn whole(line: &str) -> bool {
+    if BYSTANDERS.lines().any(|bystander| bystander == line) {
+        return true;
+    }
+    let fields: Vec<&str> = line.trim_start_matches('!').split(':').collect();
+    let [owner, start, count] = fields[..] else { return false };
+    let known = owner == "carol" || owner.len() == 3 && owner.starts_with('w');
+    known && [start, count].iter().all(|number| number.parse::<u64>().is_ok_and(|n| n >= 10))
 }

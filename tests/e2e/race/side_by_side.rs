@@ -43,15 +43,17 @@ fn nothing_is_lost_whoever_runs_beside_whom() {
     ];
     for (name, way, stale, rounds) in races {
         let tally = raced(name, way, stale, rounds, seed);
-        let Tally { ops, ok, busy, killed, .. } = tally;
-        println!("{name}: rounds={rounds} ops={ops} ok={ok} busy={busy} killed={killed}");
+        let Tally { ops, ok, busy, refused, killed, .. } = tally;
+        println!("{name}: rounds={rounds} ops={ops} ok={ok} busy={busy} refused={refused} killed={killed}");
         sum += tally;
     }
-    let Tally { ops, ok, busy, killed, .. } = sum;
-    assert_eq!(ops, ok + busy + killed);
+    let Tally { ops, ok, busy, refused, killed, .. } = sum;
+    assert_eq!(ops, ok + busy + refused + killed);
     // A race in which most give way shows nothing.
     assert!(ok > ops / 2, "{sum:?}");
-    println!("seed={seed} ops={ops} ok={ok} busy={busy} killed={killed} lost=0 overlap=0 leftover=0");
+    println!(
+        "seed={seed} ops={ops} ok={ok} busy={busy} refused={refused} killed={killed} lost=0 overlap=0 leftover=0"
+    );
 }
 
 /// The accounts and files of a race.
@@ -96,7 +98,7 @@ fn raced(name: &str, way: Way, stale: Stale, rounds: u32, seed: u64) -> Tally {
         judge.complete(&workers, &place);
         judge.disjoint(&place);
         judge.clean(&place);
-        judge.audited(&place);
+        judge.audited(false, &place);
     }
     let mut sum = Tally::default();
     workers.iter().for_each(|worker| sum += worker.tally);

@@ -165,22 +165,26 @@ impl User {
             Op::Apply | Op::Useradd | Op::Newusers => gained(before, now, COUNT),
             Op::Grow(count) => gained(before, now, *count),
             Op::Release => exact(before.iter().map(|l| format!("!{}", l.trim_start_matches('!'))).collect()),
-            Op::Reclaim => exact(before.iter().map(|l| l.trim_start_matches('!').to_owned()).collect()),
+            Op::Reclaim => {
+                // And more where that is too few.
+                let back: Vec<String> = before.iter().map(|l| l.trim_start_matches('!').to_owned()).collect();
+                gained(&back, now, COUNT)
+            }
             Op::Forget(line) => exact(before.iter().filter(|l| *l != line).cloned().collect()),
             Op::Give(first) => exact(before.iter().cloned().chain([own(*first)]).collect()),
             Op::Take(first) => exact(before.iter().filter(|l| **l != own(*first)).cloned().collect()),
             Op::Userdel => exact(before.iter().filter(|l| l.starts_with('!')).cloned().collect()),
             Op::Undo(_) => {
                 let was = &self.last.as_ref().expect("an undo without a change").1[kind];
-                let added = without(before, was);
-                let took = !without(was, before).is_empty();
-                // What a change took away comes back; what it only gave is released.
-                let released = added.iter().map(|line| format!("!{line}"));
-                exact(if took {
-                    was.clone()
-                } else {
-                    without(before, &added).into_iter().chain(released).collect()
-                })
+                let (added, taken) = (without(before, was), without(was, before));
+                let toggled = |line: &str| match line.strip_prefix('!') {
+                    Some(line) => line.to_owned(),
+                    None => format!("!{line}"),
+                };
+                // What was taken away comes back; what was only given is released.
+                let given = added.iter().filter(|l| !l.starts_with('!') && !taken.contains(&toggled(l)));
+                let released: Vec<String> = given.map(|line| toggled(line)).collect();
+                exact([without(before, &added), taken, released].concat())
             }
         }
     }

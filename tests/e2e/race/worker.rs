@@ -1,7 +1,8 @@
 //! One of those who race: it has users of its own and works on them, one command after the other.
 
-use std::fs::read_to_string;
-use std::io::Write as _;
+use std::fs::{File, read_to_string};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(super) struct Way {
     pub(super) shadow_alone: bool,
     /// No tool of shadow's runs.
     pub(super) ours_alone: bool,
+    /// Somebody rewrites the files in place: who reads without locks may meet half a file, and refuse.
+    pub(super) in_place: bool,
     /// Others erase lines: what is missing is counted and not a fault.
     pub(super) lossy: bool,
 }
@@ -32,6 +35,8 @@ pub(super) struct Tally {
     pub(super) ok: u32,
     /// Ended because another held the locks, and changed nothing.
     pub(super) busy: u32,
+    /// Refused by subidctl with a reason, and changed nothing.
+    pub(super) refused: u32,
     pub(super) killed: u32,
     /// Operations after which a line was missing, in a lossy race.
     pub(super) lost: u32,
@@ -42,6 +47,7 @@ impl std::ops::AddAssign for Tally {
         self.ops += other.ops;
         self.ok += other.ok;
         self.busy += other.busy;
+        self.refused += other.refused;
         self.killed += other.killed;
         self.lost += other.lost;
     }
@@ -63,6 +69,8 @@ enum End {
     Done(Option<String>),
     Busy,
     Killed,
+    /// With a reason that others' doings have given, and nothing changed.
+    Refused,
 }
 
 impl Worker {
@@ -112,7 +120,7 @@ impl Worker {
                     Ok(())
                 }
                 End::Done(transaction) => user.done(op, lines(&user.name), transaction.clone()),
-                End::Busy => {
+                End::Busy | End::Refused => {
                     let now = lines(&user.name);
                     if now == user.lines { Ok(()) } else { Err(format!("{op:?} failed and left {now:?}")) }
                 }
@@ -135,6 +143,7 @@ impl Worker {
             End::Done(_) => self.tally.ok += 1,
             End::Busy => self.tally.busy += 1,
             End::Killed => self.tally.killed += 1,
+            End::Refused => self.tally.refused += 1,
         }
     }
 
@@ -159,7 +168,7 @@ impl Worker {
         } else {
             command.output().unwrap()
         };
-        end(op, &args, &output)
+        end(way, op, &args, &output)
     }
 
     /// The command.
@@ -204,6 +213,13 @@ impl Worker {
         words
     }
 
+    /// Others have erased lines: all users go on from what there is.
+    pub(super) fn forgive(&mut self) {
+        for user in &mut self.users {
+            user.forgive(lines(&user.name), account(&user.name));
+        }
+    }
+
     /// After a recovery: what was killed was done in both files, or in none.
     pub(super) fn settle(&mut self) {
         for user in &mut self.users {
@@ -215,7 +231,7 @@ impl Worker {
 }
 
 /// How a command ended: done, or busy. Anything else is a fault.
-fn end(op: &Op, args: &[String], output: &Output) -> End {
+fn end(way: Way, op: &Op, args: &[String], output: &Output) -> End {
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     match output.status.code() {
         None => End::Killed,
@@ -226,6 +242,10 @@ fn end(op: &Op, args: &[String], output: &Output) -> End {
         Some(0) => End::Done(None),
         Some(5) if op.is_ours() => End::Busy,
         Some(_) if !op.is_ours() && errors.contains("cannot lock") => End::Busy,
+        // What was forgotten may be another's since.
+        Some(6) if matches!(op, Op::Undo(_)) && said.contains("\"range-taken\"") => End::Refused,
+        Some(1 | 6) if way.in_place && op.is_ours() => End::Refused,
+        Some(_) if way.lossy => End::Refused,
         Some(code) => panic!("{}: exit {code}\n{said}{errors}", args.join(" ")),
     }
 }
@@ -233,12 +253,26 @@ fn end(op: &Op, args: &[String], output: &Output) -> End {
 /// The lines of this owner, those that were released too.
 pub(super) fn lines(owner: &str) -> Lines {
     ["/etc/subuid", "/etc/subgid"].map(|path| {
-        let text = read_to_string(path).unwrap();
+        let text = settled(path);
         let of = |line: &&str| line.trim_start_matches('!').split(':').next() == Some(owner);
         let mut lines: Vec<String> = text.lines().filter(of).map(str::to_owned).collect();
         lines.sort();
         lines
     })
+}
+
+/// A file, but not in the middle of a rewrite in place.
+fn settled(path: &str) -> String {
+    loop {
+        let mut file = File::open(path).unwrap();
+        file.lock_shared().unwrap();
+        // It may have been replaced before it was locked.
+        if file.metadata().unwrap().ino() == std::fs::metadata(path).unwrap().ino() {
+            let mut text = String::new();
+            file.read_to_string(&mut text).unwrap();
+            return text;
+        }
+    }
 }
 
 fn account(name: &str) -> bool {
