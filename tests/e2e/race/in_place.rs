@@ -4,14 +4,16 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::judge::{Judge, whole};
 use super::side_by_side::{OPS, WORKERS, arena};
 use super::user::{Lines, without};
-use super::worker::{Tally, Way, Worker, lines};
-use crate::harness::{needs, next, seed, size};
+use super::worker::{Tally, Way, Worker};
+use crate::harness::{needs, next, seed, size, tree};
 
 /// Whom the writer works for.
 const OWNER: &str = "carol";
@@ -61,8 +63,9 @@ impl Writer {
             lock.lock().unwrap();
             file.set_len(0).unwrap();
             file.rewind().unwrap();
-            // The processor may go elsewhere here.
-            std::thread::sleep(Duration::from_micros(next(&mut self.random) as u64 % 2000));
+            // The processor may go elsewhere here, now and then for long.
+            let longest = if next(&mut self.random) % 16 == 0 { 100_000 } else { 2_000 };
+            std::thread::sleep(Duration::from_micros(next(&mut self.random) as u64 % longest));
             file.write_all((texts[kind].join("\n") + "\n").as_bytes()).unwrap();
             self.claims[kind] = of_writer(&texts[kind]);
         }
@@ -94,66 +97,14 @@ fn of_writer(lines: &[String]) -> Vec<String> {
     lines.iter().filter(|line| line.starts_with(OWNER)).cloned().collect()
 }
 
-/// What became of a race.
+/// What became of those who raced beside it.
 #[derive(Debug, Default)]
 struct Outcome {
     tally: Tally,
-    rewrites: u32,
-    /// The writer's own updates that are gone.
-    own: usize,
-    /// Lines of others that are gone.
-    others: usize,
+    /// Lines that are gone.
+    lost: usize,
     /// Lines that nobody wrote.
     torn: usize,
-}
-
-fn raced(way: Way, rounds: u32, seed: u64, patience: Duration) -> Outcome {
-    let mut workers: Vec<Worker> = (0..WORKERS).map(|n| Worker::new(n, seed)).collect();
-    let mut writer = Writer { random: seed + 99, patience, ..Writer::default() };
-    let sandbox = arena(&workers);
-    let judge = Judge::new(&sandbox);
-    let mut outcome = Outcome::default();
-    for round in 0..rounds {
-        let place = format!("{way:?}, seed {seed}, round {round}");
-        let working = AtomicU32::new(WORKERS);
-        let (sandbox, working) = (&sandbox, &working);
-        std::thread::scope(|scope| {
-            for worker in &mut workers {
-                scope.spawn(move || {
-                    // Also where it panics: the writer waits for all.
-                    let _done = Done(working);
-                    sandbox.inside(300, || worker.work(way, OPS));
-                });
-            }
-            scope.spawn(|| {
-                sandbox.inside(300, || {
-                    while working.load(Ordering::SeqCst) > 0 {
-                        writer.rewrite();
-                        std::thread::sleep(Duration::from_micros(next(&mut writer.random) as u64 % 10_000));
-                    }
-                });
-            });
-        });
-        sandbox.inside(300, || writer.look_back(&lines_of_all()));
-        for (kind, text) in sandbox.id_text().into_iter().enumerate() {
-            let there: Vec<String> = text.lines().map(str::to_owned).collect();
-            let users = workers.iter().flat_map(|worker| &worker.users);
-            let expected: Vec<String> = users.flat_map(|user| user.lines[kind].iter().cloned()).collect();
-            let lost = without(&expected, &there);
-            outcome.others += lost.len();
-            let broken = there.iter().filter(|line| !whole(line)).count();
-            outcome.torn += broken;
-            assert!(way.lossy || lost.is_empty() && broken == 0, "{place}: lost {lost:?}:\n{text}");
-            writer.claims[kind] = of_writer(&there);
-        }
-        if way.lossy {
-            sandbox.inside(300, || workers.iter_mut().for_each(Worker::forgive));
-        }
-        judge.clean(&place);
-        judge.audited(way.lossy, &place);
-    }
-    workers.iter().for_each(|worker| outcome.tally += worker.tally);
-    Outcome { rewrites: writer.rewrites, own: writer.lost, ..outcome }
 }
 
 /// Counts one worker less when it is dropped.
@@ -165,9 +116,66 @@ impl Drop for Done<'_> {
     }
 }
 
-fn lines_of_all() -> Lines {
-    ["/etc/subuid", "/etc/subgid"]
-        .map(|path| std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect())
+/// Lets the workers race while somebody writes in place, again and again.
+fn raced(
+    way: Way,
+    system: Option<&Path>,
+    rounds: u32,
+    seed: u64,
+    write: &mut (dyn FnMut() + Send),
+) -> Outcome {
+    let mut workers: Vec<Worker> = (0..WORKERS).map(|n| Worker::new(n, seed)).collect();
+    let sandbox = arena(&workers, system);
+    let judge = Judge::new(&sandbox);
+    let mut outcome = Outcome::default();
+    for round in 0..rounds {
+        let place = format!("{way:?}, seed {seed}, round {round}");
+        let working = AtomicU32::new(WORKERS);
+        let (sandbox, working, write) = (&sandbox, &working, &mut *write);
+        std::thread::scope(|scope| {
+            for worker in &mut workers {
+                scope.spawn(move || {
+                    // Also where it panics: the writer waits for all.
+                    let _done = Done(working);
+                    sandbox.inside(300, || worker.work(way, OPS));
+                });
+            }
+            let again = || working.load(Ordering::SeqCst) > 0;
+            scope.spawn(move || {
+                sandbox.inside(300, || {
+                    while again() {
+                        write()
+                    }
+                })
+            });
+        });
+        for (kind, text) in sandbox.id_text().into_iter().enumerate() {
+            let there: Vec<String> = text.lines().map(str::to_owned).collect();
+            let users = workers.iter().flat_map(|worker| &worker.users);
+            let expected: Vec<String> = users.flat_map(|user| user.lines[kind].iter().cloned()).collect();
+            let lost = without(&expected, &there);
+            let torn = there.iter().filter(|line| !whole(line)).count();
+            assert!(way.lossy || lost.is_empty() && torn == 0, "{place}: lost {lost:?}:\n{text}");
+            outcome.lost += lost.len();
+            outcome.torn += torn;
+        }
+        if way.lossy {
+            sandbox.inside(300, || workers.iter_mut().for_each(Worker::forgive));
+        }
+        judge.clean(&place);
+        judge.audited(way.lossy || system.is_some(), &place);
+    }
+    workers.iter().for_each(|worker| outcome.tally += worker.tally);
+    outcome
+}
+
+fn said(who: &str, rewrites: u32, own: usize, outcome: &Outcome) {
+    let Outcome { tally, lost, torn } = outcome;
+    let Tally { ops, ok, busy, refused, lost: without, .. } = tally;
+    println!(
+        "{who}: rewrites={rewrites} lost={own}; beside it ops={ops} ok={ok} busy={busy} refused={refused}, of which \
+         without effect={without}, lines lost={lost} torn={torn}"
+    );
 }
 
 #[test]
@@ -177,19 +185,51 @@ fn who_writes_in_place_loses_nothing_of_ours() {
     let brief = Duration::from_millis(20);
     let in_place = Way { in_place: true, ..Way::default() };
     let ways = [
-        ("subidctl alone", Way { ours_alone: true, ..in_place }, brief),
-        ("all", Way { lossy: true, ..in_place }, brief),
-        // Without subidctl: what is lost here is not lost through it.
-        ("shadow alone", Way { shadow_alone: true, lossy: true, ..in_place }, Duration::from_secs(2)),
+        ("beside subidctl alone", Way { ours_alone: true, ..in_place }, brief),
+        ("beside all", Way { lossy: true, ..in_place }, brief),
+        // What is lost here is not lost through subidctl.
+        ("beside shadow alone", Way { shadow_alone: true, lossy: true, ..in_place }, Duration::from_secs(2)),
     ];
     for (name, way, patience) in ways {
-        let Outcome { tally, rewrites, own, others, torn } = raced(way, rounds, seed, patience);
-        let Tally { ops, ok, busy, refused, lost, .. } = tally;
-        println!(
-            "beside a writer in place, {name}: rounds={rounds} rewrites={rewrites} of which lost={own}; ops={ops} ok={ok} \
-             busy={busy} refused={refused}; without their effect={lost}, lines lost={others}, torn={torn}"
-        );
-        assert!(!way.shadow_alone || own > 0, "the control shows nothing");
+        let mut writer = Writer { random: seed + 99, patience, ..Writer::default() };
+        let outcome = raced(way, None, rounds, seed, &mut || {
+            writer.rewrite();
+            std::thread::sleep(Duration::from_micros(next(&mut writer.random) as u64 % 10_000));
+        });
+        said(&format!("writer in place {name}"), writer.rewrites, writer.lost, &outcome);
+        assert!(!way.shadow_alone || writer.lost > 0, "the control shows nothing");
     }
+    println!("seed={seed}");
+}
+
+#[test]
+fn the_real_apptainer_loses_nothing_of_ours() {
+    needs!("unshare", "nsenter");
+    let tree = tree!("new");
+    let (seed, rounds) = (seed(20_267), size(1, 20));
+    let (mut runs, mut lost, mut there) = (0, 0, false);
+    let way = Way { ours_alone: true, in_place: true, ..Way::default() };
+    let outcome = raced(way, Some(&tree), rounds, seed, &mut || {
+        let stands = |path: &str| std::fs::read_to_string(path).unwrap().contains("\n1002:");
+        let now = stands("/etc/subuid");
+        lost += usize::from(now != there);
+        let what = if now { "--remove" } else { "--add" };
+        let mut apptainer = Command::new("/usr/bin/apptainer");
+        apptainer
+            .args(["config", "fakeroot", what, OWNER])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", "/root");
+        let output = apptainer.output().unwrap();
+        // Where it meets one file with its line and one without, it gives up.
+        if output.status.success() {
+            runs += 1;
+            there = !now;
+        } else {
+            there = stands("/etc/subuid");
+        }
+    });
+    said("apptainer config fakeroot, beside subidctl alone", runs, lost, &outcome);
+    assert!(runs > 0, "it never wrote");
     println!("seed={seed}");
 }

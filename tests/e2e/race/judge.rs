@@ -122,6 +122,7 @@ pub(super) fn whole(line: &str) -> bool {
     }
     let fields: Vec<&str> = line.trim_start_matches('!').split(':').collect();
     let [owner, start, count] = fields[..] else { return false };
-    let known = owner == "carol" || owner.len() == 3 && owner.starts_with('w');
+    // 1002 is how Apptainer writes carol.
+    let known = owner == "carol" || owner == "1002" || owner.len() == 3 && owner.starts_with('w');
     known && [start, count].iter().all(|number| number.parse::<u64>().is_ok_and(|n| n >= 10))
 }

@@ -57,8 +57,8 @@ fn nothing_is_lost_whoever_runs_beside_whom() {
 }
 
 /// The accounts and files of a race.
-pub(super) fn arena(workers: &[Worker]) -> Sandbox {
-    let mut builder = Sandbox::new().user("bob", 1001).user("carol", 1002).subids(BYSTANDERS);
+pub(super) fn arena(workers: &[Worker], system: Option<&Path>) -> Sandbox {
+    let mut builder = Sandbox::new().user("bob", 1001).user("carol", 1002).subids(BYSTANDERS).system(system);
     for (n, user) in (2000..).zip(workers.iter().flat_map(|w| &w.users).filter(|user| user.account)) {
         builder = builder.user(&user.name, n);
     }
@@ -68,7 +68,7 @@ pub(super) fn arena(workers: &[Worker]) -> Sandbox {
 
 fn raced(name: &str, way: Way, stale: Stale, rounds: u32, seed: u64) -> Tally {
     let mut workers: Vec<Worker> = (0..=WORKERS).map(|n| Worker::new(n, seed)).collect();
-    let sandbox = arena(&workers);
+    let sandbox = arena(&workers, None);
     if way.rooted {
         sandbox.run(&format!("mkdir {ELSEWHERE} && mount --rbind / {ELSEWHERE}")).ok();
     }
