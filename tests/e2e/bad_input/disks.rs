@@ -170,7 +170,7 @@ fn any_kind_of_overlay_and_any_count_of_links() {
 }
 
 /// Every regular file has one link.
-const ONE_LINK: &str = r#"
+const ONE_LINK: &str = r"
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sys/stat.h>
@@ -187,7 +187,7 @@ ONE(fstatat, s, (int fd, const char *path, struct stat *s, int flags), fd, path,
 ONE(stat64, s, (const char *path, struct stat64 *s), path, s)
 ONE(fstat64, s, (int fd, struct stat64 *s), fd, s)
 ONE(fstatat64, s, (int fd, const char *path, struct stat64 *s, int flags), fd, path, s, flags)
-"#;
+";
 
 #[test]
 fn an_error_that_comes_only_with_close() {
