@@ -46,7 +46,7 @@ impl Writer {
             text.lines().map(str::to_owned).collect::<Vec<String>>()
         });
         self.look_back(&texts);
-        if next(&mut self.random) % 2 == 0 {
+        if next(&mut self.random).is_multiple_of(2) {
             let begin = Instant::now();
             let same = || files[0].metadata().unwrap().ino() == std::fs::metadata(paths[0]).unwrap().ino();
             while same() && begin.elapsed() < self.patience {
@@ -60,11 +60,11 @@ impl Writer {
                 None => texts[kind].push(new.clone()),
             }
             let lock = File::open(paths[kind]).unwrap();
-            lock.lock().unwrap();
+            fs2::FileExt::lock_exclusive(&lock).unwrap();
             file.set_len(0).unwrap();
             file.rewind().unwrap();
             // The processor may go elsewhere here, now and then for long.
-            let longest = if next(&mut self.random) % 16 == 0 { 100_000 } else { 2_000 };
+            let longest = if next(&mut self.random).is_multiple_of(16) { 100_000 } else { 2_000 };
             std::thread::sleep(Duration::from_micros(next(&mut self.random) as u64 % longest));
             file.write_all((texts[kind].join("\n") + "\n").as_bytes()).unwrap();
             self.claims[kind] = of_writer(&texts[kind]);
@@ -74,8 +74,8 @@ impl Writer {
 
     /// Counts what it has lost since it was here.
     fn look_back(&mut self, texts: &[Vec<String>; 2]) {
-        for kind in 0..2 {
-            self.lost += without(&self.claims[kind], &of_writer(&texts[kind])).len();
+        for (claims, text) in self.claims.iter().zip(texts) {
+            self.lost += without(claims, &of_writer(text)).len();
         }
     }
 
@@ -144,9 +144,9 @@ fn raced(
             scope.spawn(move || {
                 sandbox.inside(300, || {
                     while again() {
-                        write()
+                        write();
                     }
-                })
+                });
             });
         });
         for (kind, text) in sandbox.id_text().into_iter().enumerate() {
@@ -165,7 +165,9 @@ fn raced(
         judge.clean(&place);
         judge.audited(way.lossy || system.is_some(), &place);
     }
-    workers.iter().for_each(|worker| outcome.tally += worker.tally);
+    for worker in &workers {
+        outcome.tally += worker.tally;
+    }
     outcome
 }
 

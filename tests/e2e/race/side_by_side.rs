@@ -101,16 +101,24 @@ fn raced(name: &str, way: Way, stale: Stale, rounds: u32, seed: u64) -> Tally {
         judge.audited(false, &place);
     }
     let mut sum = Tally::default();
-    workers.iter().for_each(|worker| sum += worker.tally);
+    for worker in &workers {
+        sum += worker.tally;
+    }
     sum
 }
 
 /// Leaves the locks that a process leaves which dies while it holds them.
 fn die_with_locks(stale: Stale) {
-    let lock = OpenOptions::new().write(true).create(true).mode(0o600).open("/etc/.pwd.lock").unwrap();
+    let lock = OpenOptions::new().append(true).create(true).mode(0o600).open("/etc/.pwd.lock").unwrap();
     // Of the open file and not of this process, which other threads of the test belong to.
-    let mut whole = libc::flock { l_type: libc::F_WRLCK as i16, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
-    fcntl(&lock, FcntlArg::F_OFD_SETLKW(&mut whole)).unwrap();
+    let whole = libc::flock {
+        l_type: i16::try_from(libc::F_WRLCK).unwrap(),
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&lock, FcntlArg::F_OFD_SETLKW(&whole)).unwrap();
     for path in ["/etc/subuid.lock", "/etc/subgid.lock"].map(Path::new) {
         if path.exists() {
             // One that was killed has left its own.

@@ -78,8 +78,12 @@ impl Worker {
         use Sort::{Comer, Recruit, Staff};
         let sorts = [Staff, Staff, Comer, Comer, Recruit, Recruit, Recruit];
         let of = |(n, sort): (usize, Sort)| {
-            let n = u32::try_from(n).unwrap();
-            User::new(format!("w{number}{}", char::from(b'a' + n as u8)), sort, number * 10 + n)
+            let letter = b'a' + u8::try_from(n).unwrap();
+            User::new(
+                format!("w{number}{}", char::from(letter)),
+                sort,
+                number * 10 + u32::from(letter - b'a'),
+            )
         };
         let users = sorts.into_iter().enumerate().map(of).collect();
         // Neighbouring seeds must not begin alike.
@@ -149,17 +153,17 @@ impl Worker {
 
     fn run(&mut self, way: Way, at: usize, op: &Op) -> End {
         let mut args = self.arguments(at, op);
-        if way.rooted && next(&mut self.random) % 2 == 0 {
+        if way.rooted && next(&mut self.random).is_multiple_of(2) {
             args.splice(1..1, ["--root".to_owned(), ELSEWHERE.to_owned()]);
         }
-        if way.nested && next(&mut self.random) % 2 == 0 {
+        if way.nested && next(&mut self.random).is_multiple_of(2) {
             let apart = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
             args.splice(0..0, apart.map(str::to_owned));
         }
         let mut command = Command::new(&args[0]);
         command.args(&args[1..]).env_clear().env("LANG", "C.UTF-8").current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = if way.kills && op.is_ours() && next(&mut self.random) % 4 == 0 {
+        let output = if way.kills && op.is_ours() && next(&mut self.random).is_multiple_of(4) {
             let mut child = command.spawn().unwrap();
             // Not a wait for anything: where it is then is what chance decides.
             std::thread::sleep(Duration::from_micros(next(&mut self.random) as u64 % 25_000));
@@ -265,7 +269,7 @@ pub(super) fn lines(owner: &str) -> Lines {
 fn settled(path: &str) -> String {
     loop {
         let mut file = File::open(path).unwrap();
-        file.lock_shared().unwrap();
+        fs2::FileExt::lock_shared(&file).unwrap();
         // It may have been replaced before it was locked.
         if file.metadata().unwrap().ino() == std::fs::metadata(path).unwrap().ino() {
             let mut text = String::new();
