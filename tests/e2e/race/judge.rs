@@ -122,7 +122,7 @@ pub(super) fn whole(line: &str) -> bool {
     }
     let fields: Vec<&str> = line.trim_start_matches('!').split(':').collect();
     let [owner, start, count] = fields[..] else { return false };
-    // 1002 is how Apptainer writes carol.
-    let known = owner == "carol" || owner == "1002" || owner.len() == 3 && owner.starts_with('w');
+    // 1003 is how Apptainer writes dave.
+    let known = owner == "carol" || owner == "1003" || owner.len() == 3 && owner.starts_with('w');
     known && [start, count].iter().all(|number| number.parse::<u64>().is_ok_and(|n| n >= 10))
 }

@@ -58,7 +58,12 @@ fn nothing_is_lost_whoever_runs_beside_whom() {
 
 /// The accounts and files of a race.
 pub(super) fn arena(workers: &[Worker], system: Option<&Path>) -> Sandbox {
-    let mut builder = Sandbox::new().user("bob", 1001).user("carol", 1002).subids(BYSTANDERS).system(system);
+    let mut builder = Sandbox::new()
+        .user("bob", 1001)
+        .user("carol", 1002)
+        .user("dave", 1003)
+        .subids(BYSTANDERS)
+        .system(system);
     for (n, user) in (2000..).zip(workers.iter().flat_map(|w| &w.users).filter(|user| user.account)) {
         builder = builder.user(&user.name, n);
     }
