@@ -33,6 +33,7 @@ mod robust;
 mod sandbox;
 mod scale;
 mod template;
+mod trees;
 mod undo;
 mod users;
 mod verify;
