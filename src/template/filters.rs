@@ -138,7 +138,7 @@ mod tests {
         (!text.replace("%%", "").contains(['%', '"', '\'', '\\', '$'])).then(|| text.replace("%%", "%"))
     }
 
-    /// The only argument of a PAM line, as libpam cuts it out (pam_mkargv.c).
+    /// The only argument of a PAM line, as libpam cuts it out (`_pam_mkargv`).
     fn from_pam(word: &str) -> Option<String> {
         let Some(inner) = word.strip_prefix('[') else {
             return (!word.contains(char::is_whitespace)).then(|| word.to_owned());

@@ -99,9 +99,9 @@ impl Template {
     /// `usage` where a value is missing, unknown, or nothing that its place can take.
     pub fn render(&self, values: &BTreeMap<String, String>) -> Result<String> {
         let keys: Vec<&str> = self.keys.iter().map(|key| key.name).collect();
-        let all = || match keys.is_empty() {
-            true => format!("{} takes no values", self.name),
-            false => format!("{} takes: {}", self.name, keys.join(", ")),
+        let all = || {
+            let takes = if keys.is_empty() { "no values".to_owned() } else { keys.join(", ") };
+            format!("{} takes: {takes}", self.name)
         };
         if let Some(wrong) = values.keys().find(|key| !keys.contains(&key.as_str())) {
             let likeness = |key: &&&str| (strsim::jaro_winkler(key, wrong) * 1000.0).round();
