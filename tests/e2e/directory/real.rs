@@ -42,7 +42,8 @@ fn users_of_a_real_directory_get_ranges() {
 fn the_first_login_of_a_real_directorys_user_gives_ranges() {
     needs!("unshare", "nsenter");
     let sandbox = directory(&tree!("new"));
-    sandbox.write("/etc/subidctl/policy.toml", "[users]\ngroups = ['corp\\staff']\n");
+    sandbox
+        .write("/etc/subidctl/policy.toml", "[users]\ngroups = ['corp\\staff']\nexclude = ['CORP\\ida']\n");
     let render = "subidctl template render pam-session --set subidctl=/usr/local/bin/subidctl";
     sandbox.run(&format!("{render} --to /etc/pam.d/subidctl")).ok();
     sandbox.run("sed -i '0,/^session/s//session include subidctl\\nsession/' /etc/pam.d/su").ok();
@@ -51,7 +52,7 @@ fn the_first_login_of_a_real_directorys_user_gives_ranges() {
     let before = sandbox.id_files();
     sandbox.run(login).ok();
     sandbox.run("su -s /bin/sh 'corp\\ida' -c true && su -s /bin/sh bob -c true").ok();
-    assert_eq!(sandbox.id_files(), before, "again, and who is not in the group");
+    assert_eq!(sandbox.id_files(), before, "again, who is excluded, and who is not in the group");
 }
 
 #[test]
