@@ -87,7 +87,7 @@ impl Ask for Mend<'_> {
         if let Some(path) = self.out {
             let shown = Shown { snapshot: &context.snapshot, plan: &plan };
             let document = with_findings(plan_json(shown), self.findings);
-            super::write_named(path, &json_text(&document)?)?;
+            super::write_named(path, &json_text(&document)?, 0o644)?;
         }
         Ok(plan)
     }
