@@ -16,6 +16,7 @@ mod image;
 mod leftovers;
 mod lifecycle;
 mod list;
+mod package;
 mod peer_faults;
 mod peers;
 mod peers_new;
