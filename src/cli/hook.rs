@@ -9,6 +9,7 @@ use super::args::Global;
 use super::change::{Again, Ask, attempt};
 use super::facts::{Context, root};
 use super::planning;
+use super::progress::Progress;
 use crate::commit::{self, Options, Outcome};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Operand};
@@ -106,7 +107,7 @@ fn serve(global: &Global, user: &Login, began: Instant, deadline: &sys::Deadline
             return Ok(());
         }
         let mut first = First { account: account.clone(), request: Request::default() };
-        let plan = first.plan(&mut context)?;
+        let plan = first.plan(&mut context, &mut Progress::none())?;
         let left = WHOLE.saturating_sub(began.elapsed() + HOLD);
         if !plan.changed() {
             return Ok(());
@@ -138,7 +139,7 @@ struct First {
 }
 
 impl Ask for First {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan> {
         // What the name service said a moment ago; what the files say is read again.
         context.snapshot.accounts.add_user(self.account.clone());
         let owner = Owner::account(self.account.clone());
@@ -174,7 +175,7 @@ impl Ask for First {
         }
         self.request =
             Request { wants: vec![Want { owner, count: None, range: None }], ..Request::default() };
-        let plan = planning::settle(context, &self.request)?;
+        let plan = planning::settle(context, &self.request, progress)?;
         if let Some(refusal) = plan.refusals.first() {
             return Err(refusal.error.clone());
         }

@@ -10,7 +10,8 @@ use crate::harness::{Output, Sandbox, needs, skipped, tree};
 fn package() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/debian");
     let of_this = |name: &str| {
-        name.starts_with(concat!("subidctl_", env!("CARGO_PKG_VERSION"))) && name.ends_with(".deb")
+        name.starts_with(concat!("subidctl_", env!("CARGO_PKG_VERSION")))
+            && name.strip_suffix(".deb").is_some()
     };
     let mut names = std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path());
     names.find(|path| path.file_name().is_some_and(|name| of_this(&name.to_string_lossy())))
