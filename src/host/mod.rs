@@ -22,6 +22,7 @@ mod proc;
 pub mod records;
 mod root;
 mod site;
+mod surroundings;
 pub mod trust;
 mod usage;
 
@@ -30,7 +31,7 @@ pub use accounts::{
 };
 pub use collect::{glance, reread, snapshot, survey};
 pub use directory::{directory_place, enumerate, look_up_owners, probe};
-pub use engine::{Runtime, program};
+pub use engine::{Runtime, kept_namespaces, program};
 pub use follow::read_following;
 pub use getsubids::directory_ranges;
 pub use helpers::{FOLDERS, Helpers, helpers};
@@ -42,6 +43,7 @@ pub use nsswitch::parse_nsswitch;
 pub use owned::{Top, owned_files};
 pub use passwd::{Parsed, parse_group, parse_passwd};
 pub use root::{Root, Stat};
+pub use surroundings::{is_own_session, surroundings};
 pub use usage::{Usage, User, usage};
 
-use proc::{read_proc, read_proc_of};
+use proc::read_proc_of;
