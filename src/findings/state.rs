@@ -109,6 +109,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "who released which range is not known, so that nobody can take one back",
         repair: "the next change sets it aside; or do it now: sudo mv LEDGER LEDGER.damaged",
         audit: Some(|survey| all(ledger(survey))),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
