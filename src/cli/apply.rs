@@ -10,6 +10,7 @@ use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
 use super::in_use;
 use super::output::Output;
+use super::progress::Progress;
 use super::{hook, planning, saved};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Evidence, Plan, Request};
@@ -30,7 +31,7 @@ impl Named {
 
 pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> Result<u8> {
     if args.hook {
-        return hook::run(global);
+        return hook::run(global, output);
     }
     if args.verify && global.root.is_some() {
         return Err(Error::new(Code::Usage, "--verify works on the running system only")
@@ -72,8 +73,8 @@ impl<'a> Assign<'a> {
 }
 
 impl Ask for Assign<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
-        let (request, plan) = planning::make(context, self.selection)?;
+    fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan> {
+        let (request, plan) = planning::make(context, self.selection, progress)?;
         self.request = request;
         Ok(plan)
     }
@@ -112,7 +113,7 @@ struct Saved {
 }
 
 impl Ask for Saved {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let plan = saved::load(context, &self.path)?;
         in_use::judged(context, plan, self.force, |_, _| Ok(Plan::default()))
     }

@@ -14,6 +14,7 @@ mod faults;
 mod fuzz;
 mod history;
 mod hook;
+mod hostile;
 mod image;
 mod leftovers;
 mod lifecycle;
