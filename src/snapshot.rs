@@ -8,7 +8,7 @@ mod site;
 
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use disk::{Attributes, Disk, Leftover, Remnant};
-pub use machine::{Helper, Kernel, Machine, Process};
+pub use machine::{Helper, Kernel, Machine, Process, Processes};
 pub use owned::{OwnedFile, OwnedFiles};
 pub use site::{Allocator, Site, SiteOwner, SiteRange};
 

@@ -42,26 +42,32 @@ pub(super) fn look(
     engine: Engine,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Result<Vec<Finding>> {
+    look_for(context, account, |facts| check(&Check { engine, ..*facts }, wanted))
+}
+
+/// Gathers what is known of one user, for whatever looks at it.
+pub(super) fn look_for<T>(
+    context: &mut Context,
+    account: &Account,
+    look: impl FnOnce(&Check<'_>) -> T,
+) -> Result<T> {
     context.snapshot.accounts.add_user(account.clone());
     let running = context.root.is_running();
     let (machine, _) = host::machine(&context.root, Some(account))?;
     let ranges = ranges(context, account)?;
     let own_session = running && account.uid.get() == nix::unistd::getuid().as_raw();
-    Ok(check(
-        &Check {
-            survey: &Survey::new(&context.snapshot, &context.policy),
-            facts: Facts {
-                machine: &machine,
-                user: &account.name,
-                uid: account.uid,
-                gid: account.gid,
-                ranges: PerKind { uid: &ranges.uid, gid: &ranges.gid },
-            },
-            own_session,
-            engine,
+    Ok(look(&Check {
+        survey: &Survey::new(&context.snapshot, &context.policy),
+        facts: Facts {
+            machine: &machine,
+            user: &account.name,
+            uid: account.uid,
+            gid: account.gid,
+            ranges: PerKind { uid: &ranges.uid, gid: &ranges.gid },
         },
-        wanted,
-    ))
+        own_session,
+        engine: Engine::Any,
+    }))
 }
 
 /// Whose containers: of a tree anybody's, here the caller's unless root asks.

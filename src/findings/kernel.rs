@@ -1,9 +1,8 @@
-//! The kernel's switches, and what this process may not do.
+//! The kernel's switches.
 
-use super::{BASE, Entry, Facts, Group, Seen, Status, is_map, not_permitted};
-use crate::idmap::Extent;
+use super::{BASE, Entry, Facts, Group, Seen, Status, not_permitted};
 use crate::proof::Step;
-use crate::range::{Kind, Range};
+use crate::text::shell_word;
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -67,7 +66,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A switch of Debian's and Arch's older or hardened kernels: only root may make user namespaces.",
         consequence: "no rootless container can start",
         repair: "sudo sysctl -w kernel.unprivileged_userns_clone=1",
-        explains: |step, _| step == Step::Unshare,
+        explains: |step, words| step == Step::Unshare && not_permitted(words),
         find: |facts| {
             let off = facts.machine.kernel.unprivileged_userns_clone == Some(0);
             one(off, "user namespaces are for root alone", || {
@@ -76,6 +75,10 @@ pub(super) static ENTRIES: &[Entry] = &[
         },
         ..BASE
     },
+];
+
+/// What may refuse a container, and is on on many a host where all works: named where nothing else is found.
+pub(super) static CONFINED: &[Entry] = &[
     Entry {
         id: "apparmor-userns",
         group: Group::Kernel,
@@ -99,87 +102,21 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "chroot",
+        id: "selinux-confined",
         group: Group::Kernel,
-        severity: Status::Error,
-        title: "this process runs in a chroot",
-        explain: "The kernel refuses user namespaces to processes whose root folder is not their mount \
-                  namespace's (user_namespaces(7)).",
-        consequence: "no rootless container can start from here",
-        repair: "run it outside the chroot, or enter the tree by pivot_root (systemd-nspawn, \
-                 unshare -R)",
-        explains: |step, _| step == Step::Unshare,
-        find: |facts| {
-            one(facts.machine.process.chroot, "this is a chroot", || {
-                "no mount point / in /proc/self/mountinfo".into()
-            })
+        severity: Status::Warning,
+        title: "SELinux confines this login",
+        explain: "The policy maps logins to SELinux users, and user_u, staff_u and guest_u may do less than \
+                  unconfined_u: depending on the policy rootless containers are denied, or hang (container-selinux \
+                  issue 92). What was denied stands in the audit log (ausearch -m avc).",
+        consequence: "containers may be refused, or not answer",
+        repair: "sudo semanage login -a -s unconfined_u USER; then log in again",
+        explains: |step, words| {
+            matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
+                && not_permitted(words)
+                || step == Step::Timeout
         },
-        ..BASE
-    },
-    Entry {
-        id: "no-new-privs",
-        group: Group::Kernel,
-        severity: Status::Error,
-        title: "no_new_privs is set",
-        explain: "A process with it, and all its children, gain nothing from setuid bits and file \
-                  capabilities. systemd sets it for NoNewPrivileges= and several other options \
-                  (RestrictAddressFamilies=, SystemCallFilter= …) of units without root, container engines for \
-                  no-new-privileges.",
-        consequence: "the kernel refuses the map",
-        repair: "run it without no_new_privs: drop NoNewPrivileges= and options that imply it from \
-                 the unit",
-        explains: |step, words| is_map(step) && not_permitted(words),
-        find: |facts| {
-            one(facts.machine.process.no_new_privs, "this process cannot gain privileges", || {
-                "NoNewPrivs: 1 in /proc/self/status".into()
-            })
-        },
-        ..BASE
-    },
-    Entry {
-        id: "bounding-set",
-        group: Group::Kernel,
-        severity: Status::Error,
-        title: "a capability is missing from the bounding set",
-        explain: "A setuid or file-capability program cannot get what is not in the caller's bounding set. \
-                  newuidmap needs CAP_SETUID, newgidmap CAP_SETGID; setuid helpers of shadow before 4.15 \
-                  CAP_SYS_ADMIN too.",
-        consequence: "the kernel refuses the map",
-        repair: "give the capability back: in a unit CapabilityBoundingSet=, for a container \
-                 --cap-add",
-        explains: |step, words| (is_map(step) || step == Step::Drop) && not_permitted(words),
-        find: bounding_set,
-        ..BASE
-    },
-    Entry {
-        id: "outer-map",
-        group: Group::Kernel,
-        severity: Status::Error,
-        title: "this user namespace does not have the user's IDs",
-        explain: "subidctl itself runs in a container, and only IDs that exist here can be mapped further.",
-        consequence: "the kernel refuses the map",
-        repair: "give the outer container these IDs, or choose a range within its own",
-        explains: |step, words| is_map(step) && not_permitted(words),
-        find: outer_map,
-        ..BASE
-    },
-    Entry {
-        id: "primary-group",
-        group: Group::Kernel,
-        severity: Status::Error,
-        title: "the process's group is not the account's primary group",
-        explain: "newuidmap serves only processes whose group is the one of passwd; newgrp, sg and batch \
-                  systems change it.",
-        consequence: "newuidmap: Target process … is owned by a different user",
-        repair: "log in again, or leave the shell that newgrp or sg began",
-        explains: |step, words| is_map(step) && words.contains("is owned by a different user"),
-        find: |facts| {
-            let Some((now, primary)) = facts.machine.process.gid_differs else { return Vec::new() };
-            one(true, "the primary group is another one", || {
-                format!("group {now}, while passwd says {primary}")
-            })
-        },
-        session: true,
+        find: selinux,
         ..BASE
     },
     Entry {
@@ -187,9 +124,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         group: Group::Kernel,
         severity: Status::Warning,
         title: "a seccomp filter is active",
-        explain: "Container engines forbid new namespaces and mounts to what runs inside.",
+        explain: "Container engines forbid new namespaces and mounts to what runs inside, and so does a unit with \
+                  RestrictNamespaces= or SystemCallFilter=.",
         consequence: "the filter may refuse what a container needs",
-        repair: "run the outer container with --security-opt seccomp=unconfined",
+        repair: "allow new namespaces: in a unit RestrictNamespaces=no, for an outer container --security-opt \
+                 seccomp=unconfined",
         explains: |step, words| {
             matches!(step, Step::Unshare | Step::Enter | Step::Mount | Step::Command) && not_permitted(words)
         },
@@ -202,69 +141,28 @@ pub(super) static ENTRIES: &[Entry] = &[
     },
 ];
 
+/// Whom the policy does not confine.
+const UNCONFINED: [&str; 3] = ["unconfined_u", "system_u", "root"];
+
+fn selinux(facts: &Facts<'_>) -> Vec<Seen> {
+    let context = facts.machine.process.selinux.as_deref();
+    let Some(context) = context.filter(|c| !UNCONFINED.contains(&c.split(':').next().unwrap_or(c))) else {
+        return Vec::new();
+    };
+    let who = context.split(':').next().unwrap_or_default();
+    vec![Seen {
+        message: format!("SELinux confines this login to {who}"),
+        evidence: format!("{context} in /proc/self/attr/current, and /sys/fs/selinux/enforce is 1"),
+        fix: shell_word(facts.user.as_bytes())
+            .map_or_else(String::new, |user| format!("sudo semanage login -a -s unconfined_u {user}")),
+        ..Seen::default()
+    }]
+}
+
 /// What the entry's own words mend, where it is found.
-fn one(found: bool, message: &str, evidence: impl FnOnce() -> String) -> Vec<Seen> {
+pub(super) fn one(found: bool, message: &str, evidence: impl FnOnce() -> String) -> Vec<Seen> {
     if !found {
         return Vec::new();
     }
     vec![Seen { message: message.to_owned(), evidence: evidence(), ..Seen::default() }]
-}
-
-/// Bits of linux/capability.h.
-const SETGID: u32 = 6;
-const SETUID: u32 = 7;
-const SYS_ADMIN: u32 = 21;
-
-fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
-    let process = &facts.machine.process;
-    let lacks = |bit: u32| process.bounding & 1 << bit == 0;
-    let mut missing = Vec::new();
-    for (bit, name) in [(SETUID, "CAP_SETUID"), (SETGID, "CAP_SETGID")] {
-        if lacks(bit) {
-            missing.push(name);
-        }
-    }
-    if lacks(SYS_ADMIN) && facts.machine.helpers.iter().any(|(_, helper)| helper.file_caps.is_none()) {
-        missing.push("CAP_SYS_ADMIN");
-    }
-    let names = missing.join(", ");
-    let seen = Seen {
-        message: "the bounding set lacks a capability".to_owned(),
-        evidence: format!("{names} not in CapBnd {:016x} of /proc/self/status", process.bounding),
-        fix: format!("give {names} back: in a unit CapabilityBoundingSet=, for a container --cap-add"),
-        ..Seen::default()
-    };
-    if missing.is_empty() { Vec::new() } else { vec![seen] }
-}
-
-fn outer_map(facts: &Facts<'_>) -> Vec<Seen> {
-    let lacking = |kind: Kind| {
-        let map = &facts.machine.process.maps[kind];
-        let range = facts.ranges[kind].iter().find(|range| !mapped(map, **range))?;
-        let name = kind.name();
-        Some(Seen {
-            file: Some(format!("/etc/{}", kind.file())),
-            message: format!("{name}s {range} do not exist in this user namespace"),
-            evidence: format!("/proc/self/{name}_map does not hold {range}: {}", show(map)),
-            fix: format!("give the outer container {range}, or choose a range within its own IDs"),
-            ..Seen::default()
-        })
-    };
-    Kind::BOTH.into_iter().filter_map(lacking).collect()
-}
-
-fn show(map: &[Extent]) -> String {
-    let words = map.iter().map(|e| format!("{} {} {}", e.inside, e.outside, e.count));
-    words.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether every ID of the range lies in some extent, which may be one after another.
-fn mapped(map: &[Extent], range: Range) -> bool {
-    let mut next = u64::from(range.first());
-    while next <= u64::from(range.last()) {
-        let holds = |e: &&Extent| u64::from(e.inside) <= next && next < u64::from(e.inside) + e.count;
-        let Some(extent) = map.iter().find(holds) else { return false };
-        next = u64::from(extent.inside) + extent.count;
-    }
-    true
 }

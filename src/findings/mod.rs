@@ -21,13 +21,14 @@ mod peers;
 mod pools;
 mod ranges;
 mod rows;
+mod session;
 mod shares;
 mod sources;
 mod spelling;
 mod state;
 mod survey;
 
-pub use cause::{NO_ANSWER, cause};
+pub use cause::{GIVEN_ROOT, NO_ANSWER, cause, in_files, named};
 pub use check::{Check, Engine, check};
 pub use engines::{Asked, engine_cause};
 pub use rows::{ROWS, Row, rows_of};
@@ -337,6 +338,8 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         peers::WIDE,
         helpers::ENTRIES,
         kernel::ENTRIES,
+        session::ENTRIES,
+        kernel::CONFINED,
         allocators::HIGH,
         lines::ENTRIES,
         spelling::ENTRIES,

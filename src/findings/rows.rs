@@ -148,6 +148,12 @@ pub const ROWS: &[Row] = &[
     ),
     row(33, "a tool that edits files, and a directory that counts", "", &["subid-files-unused"]),
     row(
+        34,
+        "an account that cannot be looked up",
+        "newuidmap: Cannot determine your user name.",
+        &["user-unknown"],
+    ),
+    row(
         36,
         "newuidmap is not installed",
         "exec: \"newuidmap\": executable file not found in $PATH",
@@ -157,7 +163,7 @@ pub const ROWS: &[Row] = &[
         37,
         "a helper without its privilege",
         "newuidmap: write to uid_map failed: Operation not permitted",
-        &["helper-no-privilege", "helper-untrusted"],
+        &["helper-no-privilege", "helper-untrusted", "helper-script"],
     ),
     row(
         38,
@@ -199,23 +205,35 @@ pub const ROWS: &[Row] = &[
         46,
         "a limit of user namespaces",
         "fork/exec /proc/self/exe: no space left on device",
-        &["userns-limit-zero", "namespace-limit-zero"],
+        &["userns-limit-zero", "namespace-limit-zero", "userns-limit-reached"],
     ),
     row(47, "AppArmor's restriction", "fork/exec /proc/self/exe: permission denied", &["apparmor-userns"]),
+    row(48, "a login that SELinux confines", "", &["selinux-confined"]),
     row(
         50,
         "an outer namespace without the IDs",
         "newuidmap: write to uid_map failed: Operation not permitted",
         &["outer-map"],
     ),
-    row(51, "seccomp of an outer container", "clone: operation not permitted", &["seccomp"]),
+    row(
+        51,
+        "seccomp or a covered /proc of an outer container",
+        "clone: operation not permitted",
+        &["seccomp", "proc-covered"],
+    ),
     row(
         52,
-        "no user namespaces in the kernel",
+        "no user namespaces in the kernel, or too many one inside the other",
         "user namespace not supported by your system",
-        &["userns-missing"],
+        &["userns-missing", "userns-nesting"],
     ),
     row(53, "a chroot", "unshare: Operation not permitted", &["chroot"]),
+    row(
+        56,
+        "setgroups denied by an outer namespace",
+        "setgroups: Operation not permitted",
+        &["setgroups-denied"],
+    ),
 ];
 
 /// The rows that a finding names.
