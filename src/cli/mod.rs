@@ -45,6 +45,11 @@ use crate::error::{Code, Error, Result};
 use args::{Cli, Color, Command, Global};
 use output::Output;
 
+/// The command line as clap sees it: completions and the manual are made from it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command line and gives the process's exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
@@ -96,7 +101,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
                     .fix("leave --json out"));
             }
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "subidctl", &mut script);
+            clap_complete::generate(*shell, &mut command(), "subidctl", &mut script);
             output::print(&script).map(|()| 0)
         }
     }
