@@ -23,10 +23,11 @@ fn a_command_runs_in_a_root_that_is_given() {
             |words: &str| session.run(&format!("subidctl verify --rootfs /srv/tree alice -- {words}"));
         assert_eq!(in_tree("cat /etc/whose").ok().stdout, "tree\n");
         assert_eq!(in_tree("id -u").ok().stdout, "0\n");
-        let words = in_tree("sh -c \"ls -A /; echo $HOME\"").ok();
+        let words = in_tree("sh -c \"ls -A /; echo \\$HOME\"").ok();
         assert_eq!(words.stdout.replace('\n', " "), "bin dev etc null proc root run tmp var /root ");
         // Its /proc is the container's: this shell is in it, and there is no other process but its parent.
-        assert_eq!(in_tree("sh -c \"echo /proc/[0-9]*\"").ok().stdout, "/proc/1 /proc/2\n");
+        let processes = in_tree("sh -c \"echo /proc/[0-9]*\"").ok().stdout;
+        assert!(processes.starts_with("/proc/1 ") && processes.split(' ').count() == 2, "{processes}");
         let mounted = in_tree("grep \" / / \\| /srv/tree / \" /proc/self/mountinfo").ok();
         assert!(mounted.stdout.contains("ro,nosuid,nodev"), "{mounted}");
         // Devices are the host's, whatever the tree has.
