@@ -112,7 +112,7 @@ fn selinux(root: &Root) -> Result<Option<String>> {
     Ok(context.map(|text| escape(text.trim_end_matches(['\0', '\n']).as_bytes())))
 }
 
-/// The number of the first user namespace (`PROC_USER_INIT_INO`, linux/proc_ns.h).
+/// The number of the first user namespace (`PROC_USER_INIT_INO`, `linux/proc_ns.h`).
 const FIRST_NAMESPACE: u64 = 0xEFFF_FFFD;
 
 /// The limit of processes that is in force here, with those that the user has; `None` without a limit.
