@@ -110,11 +110,12 @@ pub(super) fn run(channel: &Channel, view: &View, words: &[OsString], terminal: 
 
 /// In CMD's process: a shell's exit codes for a program that is not there (127) or cannot run (126).
 fn exec(words: &[OsString], terminal: bool) -> i32 {
-    if terminal && (setsid().is_err() || sys::make_controlling(std::io::stdin().as_fd()).is_err()) {
-        return 125;
-    }
     for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGPIPE] {
         let _ = sys::default_action(signal);
+    }
+    // From here on a Ctrl-C is for this process, which does not ignore it any more.
+    if terminal && (setsid().is_err() || sys::make_controlling(std::io::stdin().as_fd()).is_err()) {
+        return 125;
     }
     sys::close_from(3);
     let words: Option<Vec<CString>> = words.iter().map(|w| CString::new(w.as_bytes()).ok()).collect();
