@@ -5,7 +5,7 @@ use super::check::look_for;
 use super::facts::Context;
 use super::verify::account;
 use crate::error::{Code, Error, Result};
-use crate::findings::{Check, in_files, named};
+use crate::findings::{Check, Engine, in_files, named};
 use crate::host;
 use crate::idmap::Userns;
 use crate::proof::{Failure, Place, Proof, Step};
@@ -65,7 +65,7 @@ pub(super) fn in_the_files(global: &Global, account: &Account, failure: Failure)
 }
 
 fn sharpened(context: &mut Context, account: &Account, failure: Failure) -> Result<Failure> {
-    look_for(context, account, |check: &Check<'_>| in_files(failure, check))
+    look_for(context, account, None, Engine::Any, |check: &Check<'_>| in_files(failure, check))
 }
 
 fn unmade(user: String, uid: u32, userns: &Userns, failure: Failure) -> Proof {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::lines::rewritten;
 use super::survey::user_word;
-use super::{BASE, Entry, Found, Group, Seen, Status, Survey, all};
+use super::{BASE, Entry, Found, Group, Reach, Seen, Status, Survey, all};
 use crate::idfile::{Claim, Oddity};
 use crate::range::{Kind, Login, Uid};
 use crate::snapshot::{Account, Known};
@@ -64,6 +64,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the next account with this uid inherits the range and the files in it",
         repair: "sudo subidctl release UID, or release --stale for all of them",
         audit: Some(|survey| unknown(survey, Why::Gone)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -78,6 +79,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the next account of this name inherits the range and the files in it",
         repair: "sudo subidctl release USER, or release --stale for all of them",
         audit: Some(no_account),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {

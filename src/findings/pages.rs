@@ -86,19 +86,6 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
-        id: "user-unknown",
-        group: Group::Owners,
-        title: "the account of this process cannot be looked up",
-        explain: "No source of passwd in nsswitch.conf has a name for this uid, or the directory that has it does \
-                  not answer. The lines of both files are found by name, and newuidmap looks the account up \
-                  before anything else.",
-        consequence: "newuidmap: Cannot determine your user name.",
-        repair: "getent passwd UID has to print a line: start the directory's client (sssd, nslcd), or add the \
-                 account",
-        reach: Reach::Nobody,
-        ..BASE
-    },
-    Entry {
         id: "files-differ",
         group: Group::Ranges,
         severity: Status::Warning,

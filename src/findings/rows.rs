@@ -106,12 +106,24 @@ pub const ROWS: &[Row] = &[
         &["no-range", "owner-unknown"],
     ),
     row(
+        18,
+        "USER names somebody else",
+        "cannot find UID/GID for user <name>: no subuid ranges found for user <name> in /etc/subuid",
+        &["user-variable"],
+    ),
+    row(
         19,
         "the account was renamed",
         "No subuid ranges found for user <uid>",
         &["owner-renamed", "owner-uid-changed"],
     ),
     row(20, "the owner is gone", "", &["owner-gone", "owner-unknown", "over-released"]),
+    row(
+        21,
+        "an engine that holds a namespace from before",
+        "invalid internal status, try resetting the pause process with \"podman system migrate\"",
+        &["engine-stale-namespace"],
+    ),
     row(
         22,
         "useradd gave no range",
@@ -147,11 +159,12 @@ pub const ROWS: &[Row] = &[
         &["subid-files-unused"],
     ),
     row(33, "a tool that edits files, and a directory that counts", "", &["subid-files-unused"]),
+    row(34, "an account that nobody knows", "newuidmap: Cannot determine your user name.", &["user-unknown"]),
     row(
-        34,
-        "an account that cannot be looked up",
-        "newuidmap: Cannot determine your user name.",
-        &["user-unknown"],
+        35,
+        "no newline at the end of nsswitch.conf",
+        "No usable subid NSS module found, using files",
+        &["nsswitch-newline"],
     ),
     row(
         36,
@@ -210,6 +223,12 @@ pub const ROWS: &[Row] = &[
     row(47, "AppArmor's restriction", "fork/exec /proc/self/exe: permission denied", &["apparmor-userns"]),
     row(48, "a login that SELinux confines", "", &["selinux-confined"]),
     row(
+        49,
+        "storage with a label that containers may not use",
+        "cannot apply additional memory protection after relocation: Permission denied",
+        &["selinux-storage-label"],
+    ),
+    row(
         50,
         "an outer namespace without the IDs",
         "newuidmap: write to uid_map failed: Operation not permitted",
@@ -217,8 +236,8 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         51,
-        "seccomp or a covered /proc of an outer container",
-        "clone: operation not permitted",
+        "seccomp, or a masked /proc, of an outer container",
+        "clone: Operation not permitted; mount `proc` to `proc`: Operation not permitted",
         &["seccomp", "proc-covered"],
     ),
     row(
@@ -228,12 +247,83 @@ pub const ROWS: &[Row] = &[
         &["userns-missing", "userns-nesting"],
     ),
     row(53, "a chroot", "unshare: Operation not permitted", &["chroot"]),
+    row(54, "a /proc that hides processes", "error while starting unit <unit>", &["proc-hidepid"]),
+    row(
+        55,
+        "/ is not a shared mount",
+        "\"/\" is not a shared mount, this could cause issues or missing mounts with rootless containers",
+        &["mount-propagation"],
+    ),
     row(
         56,
         "setgroups denied by an outer namespace",
         "setgroups: Operation not permitted",
         &["setgroups-denied"],
     ),
+    row(
+        57,
+        "no XDG_RUNTIME_DIR, or another user's",
+        "XDG_RUNTIME_DIR directory <folder> is not owned by the current user",
+        &["runtime-dir-unset", "runtime-dir-foreign"],
+    ),
+    row(
+        58,
+        "no systemd or D-Bus of the user's",
+        "Failed to connect to bus: No such file or directory",
+        &["no-user-manager", "no-user-bus", "wsl-no-systemd"],
+    ),
+    row(59, "lingering is off", "", &["linger-off"]),
+    row(
+        60,
+        "control groups that the user may not use",
+        "the requested cgroup controller `cpu` is not available",
+        &["cgroup-v1", "cgroup-hybrid", "cgroup-missing", "cgroup-not-delegated"],
+    ),
+    row(
+        61,
+        "storage on a network file system",
+        "lchown <file>: operation not permitted",
+        &["storage-network"],
+    ),
+    row(
+        62,
+        "storage mounted noexec, nosuid or nodev",
+        "crun: open executable: Permission denied",
+        &["storage-noexec", "storage-flags"],
+    ),
+    row(
+        63,
+        "neither overlay for users nor fuse-overlayfs",
+        "fuse: device not found, try 'modprobe fuse' first",
+        &["overlay-missing", "fuse-missing"],
+    ),
+    row(
+        64,
+        "no /dev/net/tun",
+        "open(\"/dev/net/tun\"): No such file or directory",
+        &["tun-missing", "modules-gone"],
+    ),
+    row(
+        65,
+        "neither pasta nor slirp4netns",
+        "could not find slirp4netns, the network namespace can't be configured",
+        &["network-helper-missing"],
+    ),
+    row(
+        66,
+        "ports below 1024",
+        "cannot expose privileged port 80, you can add 'net.ipv4.ip_unprivileged_port_start=80'",
+        &["privileged-ports"],
+    ),
+    row(67, "ping", "ping: socket: Operation not permitted", &["ping-denied"]),
+    row(68, "pods with user namespaces on an old kernel", "", &["idmapped-mounts-missing", "kubelet-range"]),
+    row(
+        69,
+        "--userns=auto without ranges for containers",
+        "Cannot find mappings for user \"containers\"",
+        &["podman-no-range"],
+    ),
+    row(70, "a kernel that is locked down", "bpf create: Operation not permitted", &["kernel-lockdown"]),
 ];
 
 /// The rows that a finding names.

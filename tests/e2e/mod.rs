@@ -34,6 +34,7 @@ mod rootfs;
 mod sandbox;
 mod scale;
 mod template;
+mod trees;
 mod undo;
 mod users;
 mod verify;
