@@ -113,10 +113,10 @@ impl Check<'_> {
         self.survey.snapshot.nsswitch.directory().is_some()
     }
 
-    /// Whether an owner, as a finding names it, is this user. A zero too many and blanks are part of what is
-    /// wrong with a line, and change nothing about whose it was meant to be.
+    /// Whether an owner, as a finding names it, is this user. A zero too many, blanks and signs before the name are
+    /// part of what is wrong with a line, and change nothing about whose it was meant to be.
     fn is_user(&self, owner: &str) -> bool {
-        let owner = owner.trim_ascii();
+        let owner = owner.trim_ascii().trim_start_matches(['+', '-', '!', '@']);
         let number = owner.trim_start_matches('0');
         owner == escape(self.facts.user.as_bytes()) || number == self.facts.uid.to_string()
     }
@@ -128,15 +128,13 @@ impl Check<'_> {
             || named.cloned().chain(self.meant(finding)).any(|owner| self.is_user(&owner))
     }
 
-    /// Whose a line was meant to be that no program takes for anybody's, without the signs before the name.
+    /// Whose a line was meant to be that no program takes for anybody's.
     fn meant(&self, finding: &Finding) -> Option<String> {
         let (None, Some(file), Some(line)) = (&finding.owner, &finding.file, finding.line) else {
             return None;
         };
         let kind = Kind::BOTH.into_iter().find(|kind| *file == super::survey::path(*kind))?;
-        let owner = self.survey.bytes(kind, line).split(|b| *b == b':').next()?;
-        let signs = owner.iter().take_while(|b| b"+-!#@".contains(b)).count();
-        Some(escape(owner.get(signs..)?))
+        self.survey.bytes(kind, line).split(|b| *b == b':').next().map(escape)
     }
 }
 

@@ -67,12 +67,7 @@ fn no_range(facts: &Facts<'_>) -> Vec<Seen> {
     let seen = || Seen {
         file: if let [file] = &files[..] { Some(file.clone()) } else { None },
         message: format!("{} has no subordinate {}", facts.user, names.join(" and no subordinate ")),
-        evidence: format!(
-            "no line of {} (or {}) in {} that every program reads alike",
-            facts.user,
-            facts.uid,
-            files.join(" and ")
-        ),
+        evidence: format!("no line of {} ({}) that every program reads alike", facts.user, facts.uid),
         fix: format!("sudo subidctl apply {}", user(facts)),
         ..Seen::default()
     };

@@ -91,7 +91,7 @@ fn helper(check: &Check<'_>) -> Vec<Seen> {
         return Vec::new();
     }
     vec![Seen {
-        message: "nothing connects containers' own networks".to_owned(),
+        message: "no network of their own for containers: neither pasta nor slirp4netns is there".to_owned(),
         evidence: "neither pasta nor slirp4netns in the usual folders".to_owned(),
         fix: around.packages.install(Package::Network),
         ..Seen::default()
@@ -114,7 +114,10 @@ fn tun(check: &Check<'_>) -> Vec<Seen> {
         };
         Some(Seen {
             file: Some("/dev/net/tun".to_owned()),
-            message: format!("{} cannot use /dev/net/tun", check.facts.user),
+            message: format!(
+                "no network of their own for containers: {} cannot use /dev/net/tun",
+                check.facts.user
+            ),
             evidence,
             fix: fix.to_owned(),
             ..Seen::default()
@@ -128,7 +131,7 @@ const HTTP: u32 = 80;
 fn ports(check: &Check<'_>) -> Vec<Seen> {
     let Fact::Seen(start) = check.surroundings.network.port_start else { return Vec::new() };
     let seen = Seen {
-        message: format!("ports below {start} are root's"),
+        message: format!("{} cannot publish ports below {start}", check.facts.user),
         evidence: format!("net.ipv4.ip_unprivileged_port_start is {start}"),
         ..Seen::default()
     };

@@ -162,7 +162,7 @@ fn linger(check: &Check<'_>) -> Vec<Seen> {
     known(&check.surroundings.session.linger, |found| {
         let name = shell_word(check.facts.user.as_bytes()).unwrap_or_default();
         let seen = Seen {
-            message: format!("{} does not linger", check.facts.user),
+            message: format!("containers end with the last logout: {} does not linger", check.facts.user),
             evidence: format!("no /var/lib/systemd/linger/{name}"),
             fix: enable(check),
             ..Seen::default()

@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod bad_input;
 mod causes;
+mod check;
 mod crash;
 mod dialects;
 mod directory;
