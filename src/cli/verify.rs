@@ -163,10 +163,16 @@ pub(super) fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec
         }
         return Ok(ranges);
     }
+    Ok(file_ranges(context, account))
+}
+
+/// The user's ranges of the files, in their order, a line each.
+pub(super) fn file_ranges(context: &Context, account: &Account) -> PerKind<Vec<Range>> {
+    let snapshot = &context.snapshot;
     let spellings = Owner::account(account.clone()).spellings(&snapshot.accounts);
     let empty = Document::default();
     let files = PerKind::from_fn(|kind| snapshot.files[kind].document.as_ref().unwrap_or(&empty));
-    Ok(Holders::new(files).ranges(&spellings))
+    Holders::new(files).ranges(&spellings)
 }
 
 /// A directory that gives nothing cannot be told from one that is down.

@@ -4,6 +4,7 @@ use super::{BASE, Entry, Facts, Group, Seen, Status, is_map, not_permitted};
 use crate::idmap::Extent;
 use crate::proof::Step;
 use crate::range::{Kind, Range};
+use crate::snapshot::Helper;
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -96,6 +97,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                 "/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1".into()
             })
         },
+        look: Some(super::confined::apparmor),
         ..BASE
     },
     Entry {
@@ -224,7 +226,8 @@ fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
             missing.push(name);
         }
     }
-    if lacks(SYS_ADMIN) && facts.machine.helpers.iter().any(|(_, helper)| helper.file_caps.is_none()) {
+    let setuid = |helper: &Helper| helper.path.is_some() && helper.file_caps.is_none();
+    if lacks(SYS_ADMIN) && facts.machine.helpers.iter().any(|(_, helper)| setuid(helper)) {
         missing.push("CAP_SYS_ADMIN");
     }
     let names = missing.join(", ");
@@ -237,20 +240,34 @@ fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
     if missing.is_empty() { Vec::new() } else { vec![seen] }
 }
 
+/// One finding where both kinds lack the same.
 fn outer_map(facts: &Facts<'_>) -> Vec<Seen> {
     let lacking = |kind: Kind| {
         let map = &facts.machine.process.maps[kind];
-        let range = facts.ranges[kind].iter().find(|range| !mapped(map, **range))?;
-        let name = kind.name();
-        Some(Seen {
-            file: Some(format!("/etc/{}", kind.file())),
-            message: format!("{name}s {range} do not exist in this user namespace"),
-            evidence: format!("/proc/self/{name}_map does not hold {range}: {}", show(map)),
+        Some((kind, *facts.ranges[kind].iter().find(|range| !mapped(map, **range))?))
+    };
+    let seen = |kinds: &[Kind], range: Range| {
+        let names =
+            |word: fn(Kind) -> String| kinds.iter().map(|kind| word(*kind)).collect::<Vec<_>>().join(" and ");
+        let map = kinds.first().map_or_else(String::new, |kind| show(&facts.machine.process.maps[*kind]));
+        Seen {
+            file: if let [kind] = kinds { Some(format!("/etc/{}", kind.file())) } else { None },
+            message: format!(
+                "{} {range} do not exist in this user namespace",
+                names(|kind| format!("{}s", kind.name()))
+            ),
+            evidence: format!(
+                "no {range} in {}: {map}",
+                names(|kind| format!("/proc/self/{}_map", kind.name()))
+            ),
             fix: format!("give the outer container {range}, or choose a range within its own IDs"),
             ..Seen::default()
-        })
+        }
     };
-    Kind::BOTH.into_iter().filter_map(lacking).collect()
+    match Kind::BOTH.map(lacking) {
+        [Some((_, uids)), Some((_, gids))] if uids == gids => vec![seen(&Kind::BOTH, uids)],
+        each => each.into_iter().flatten().map(|(kind, range)| seen(&[kind], range)).collect(),
+    }
 }
 
 fn show(map: &[Extent]) -> String {

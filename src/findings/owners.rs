@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::lines::rewritten;
 use super::survey::user_word;
-use super::{BASE, Entry, Found, Group, Seen, Status, Survey, all};
+use super::{BASE, Entry, Found, Group, Reach, Seen, Status, Survey, all};
 use crate::idfile::{Claim, Oddity};
 use crate::range::{Kind, Login, Uid};
-use crate::snapshot::{Account, Known};
+use crate::snapshot::{Account, Allocator, Known, SiteOwner};
 use crate::text::escape;
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -64,6 +64,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the next account with this uid inherits the range and the files in it",
         repair: "sudo subidctl release UID, or release --stale for all of them",
         audit: Some(|survey| unknown(survey, Why::Gone)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -78,6 +79,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the next account of this name inherits the range and the files in it",
         repair: "sudo subidctl release USER, or release --stale for all of them",
         audit: Some(no_account),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -171,12 +173,16 @@ fn possible(claim: &Claim<'_>) -> bool {
         )
 }
 
-/// Whether a directory may know accounts that were not asked for or did not answer.
+/// Whether nothing can be said against an owner without an account: a directory may know accounts that were not
+/// asked for or did not answer, and one program needs none.
 fn unanswered(survey: &Survey<'_>, owner: &[u8]) -> bool {
     let snapshot = survey.snapshot;
     let beyond = |source: &String| !matches!(source.as_str(), "files" | "compat" | "systemd");
     let unasked = !snapshot.host.running && snapshot.nsswitch.passwd.sources.iter().any(beyond);
-    unasked || snapshot.accounts.lookups.owners.contains(owner)
+    // What root's podman takes IDs from is a name alone.
+    let podman = |need: &SiteOwner| need.by == Allocator::Podman && need.owner == owner;
+    let needed = snapshot.site.owners.iter().any(podman);
+    unasked || needed || snapshot.accounts.lookups.owners.contains(owner)
 }
 
 fn unknown<'s>(survey: &'s Survey<'s>, wanted: Why<'static>) -> Found<'s> {

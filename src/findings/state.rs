@@ -109,6 +109,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "who released which range is not known; other commands refuse",
         repair: "the next change sets it aside; or do it now: sudo mv LEDGER LEDGER.damaged",
         audit: Some(|survey| all(ledger(survey))),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {

@@ -48,8 +48,12 @@ pub(super) fn find(root: &Root, name: &str) -> Result<(Option<OwnedFd>, Helper)>
             Ok(file) => {
                 let dir: Stat = fstat(&dir).map_err(|errno| looking(&path, errno))?.into();
                 let mut facts = judge(file.as_fd(), &path, dir).map_err(|errno| looking(&path, errno))?;
-                // A tree's mounts are not those that it will have.
-                facts.nosuid_mount = facts.nosuid_mount.filter(|_| root.is_running());
+                if !root.is_running() {
+                    // What a tree lies on here is not what it lies on where it runs.
+                    let mounts = super::mounts::mounts(root).unwrap_or_default();
+                    let mount = super::mounts::mount_of(&mounts, std::path::Path::new(&path));
+                    facts.nosuid_mount = mount.filter(|mount| mount.has("nosuid")).map(|m| m.point.clone());
+                }
                 return Ok((facts.untrusted.is_none().then_some(file), facts));
             }
         }
@@ -88,6 +92,7 @@ fn judge(file: BorrowedFd<'_>, path: &str, folder: Stat) -> nix::Result<Helper> 
             None
         },
         shadowed_by: None,
+        shadow_powerless: false,
     })
 }
 

@@ -1,23 +1,30 @@
 //! What decides whether containers can start here: helpers, kernel switches, and our own restrictions.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
 use super::helpers::{Helpers, helpers};
-use super::{Root, read_proc, read_proc_of};
+use super::surroundings::{search_path, status, status_id};
+use super::{Root, read_proc_of};
 use crate::error::{Error, Result};
 use crate::idmap;
 use crate::range::{Kind, PerKind};
 use crate::snapshot::{Account, Helper, Kernel, Machine, Process};
 
-/// Looks at a system, for containers of `account`. The helpers come opened. Below a root kernel and process
-/// are what its own `/proc` says, which most trees do not have; the caller's PATH and mounts are not its.
+/// Looks at a system, for containers of `account`. The helpers come opened. Below a root kernel, process and
+/// PATH are what its own `/proc` says, which most trees do not have.
 ///
 /// # Errors
 /// `read-failed` where something is there and cannot be read.
 pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpers)> {
     let (opened, mut facts) = helpers(root)?;
-    for kind in Kind::BOTH.into_iter().filter(|_| root.is_running()) {
-        facts[kind].shadowed_by = shadowing(&facts[kind], kind);
+    for kind in Kind::BOTH {
+        let shadow = shadowing(root, &facts[kind], kind);
+        facts[kind].shadow_powerless = shadow.as_deref().is_some_and(|path| powerless(root, path));
+        facts[kind].shadowed_by = shadow.map(|path| crate::text::path(&path));
     }
     let process = process(root, account)?;
     Ok((Machine { helpers: facts, kernel: kernel(root)?, process, install: install(root)? }, opened))
@@ -25,13 +32,25 @@ pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpe
 
 /// The first program of the helper's name in the caller's PATH, where it is another one. Nothing is decided
 /// by it here; engines that look there will use it.
-fn shadowing(helper: &Helper, kind: Kind) -> Option<String> {
-    let used = std::fs::canonicalize(helper.path.as_deref()?).ok()?;
-    let path = std::env::var_os("PATH")?;
-    let first =
-        std::env::split_paths(&path).map(|folder| folder.join(kind.helper())).find(|p| p.is_file())?;
-    let other = std::fs::canonicalize(&first).ok()? != used;
-    other.then(|| crate::text::path(&first))
+fn shadowing(root: &Root, helper: &Helper, kind: Kind) -> Option<std::path::PathBuf> {
+    let used = status_id(root, helper.path.as_deref()?)?;
+    let path = search_path(root)?;
+    let found = |folder: std::path::PathBuf| {
+        let path = folder.join(kind.helper());
+        Some((status_id(root, path.to_str()?)?, path))
+    };
+    let (other, first) = std::env::split_paths(&path).find_map(found)?;
+    (other != used).then_some(first)
+}
+
+/// Whether a program gains nothing by being started: it would be refused every map of other IDs.
+fn powerless(root: &Root, path: &Path) -> bool {
+    let Some(path) = path.to_str() else { return false };
+    let setuid = status(root, path).seen().is_some_and(|s| s.mode & libc::S_ISUID != 0 && s.uid == 0);
+    // What cannot be opened here may lie behind a link: nothing is known of its capabilities.
+    let file = root.open(path, OFlag::O_PATH, Mode::empty());
+    !setuid
+        && file.is_ok_and(|file| matches!(crate::sys::xattr(file.as_fd(), c"security.capability"), Ok(None)))
 }
 
 fn kernel(root: &Root) -> Result<Kernel> {
@@ -72,28 +91,33 @@ fn process(root: &Root, account: Option<&Account>) -> Result<Process> {
         let text = read_proc_of(root, &format!("/proc/self/{}_map", kind.name()))?;
         Ok::<_, Error>(text.as_deref().and_then(idmap::parse).unwrap_or_default())
     })?;
-    let (euid, egid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-    let own = account.filter(|account| root.is_running() && account.uid.get() == euid);
+    // Real, effective, saved, of the file system (proc_pid_status(5)).
+    let effective = |name: &str| field(name)?.split_ascii_whitespace().nth(1)?.parse::<u32>().ok();
+    let own = account.filter(|account| effective("Uid") == Some(account.uid.get()));
+    let gids = own.and_then(|account| Some((effective("Gid")?, account.gid.get())));
     Ok(Process {
         no_new_privs: field("NoNewPrivs") == Some("1"),
         bounding: field("CapBnd").and_then(|bits| u64::from_str_radix(bits, 16).ok()).unwrap_or(u64::MAX),
         seccomp: field("Seccomp").is_some_and(|mode| mode != "0"),
         maps,
-        chroot: root.is_running() && is_chroot()?,
-        gid_differs: own.map(|account| (egid, account.gid.get())).filter(|(now, primary)| now != primary),
+        chroot: is_chroot(root)?,
+        gid_differs: gids.filter(|(now, primary)| now != primary),
     })
 }
 
 /// Whether our root folder is not that of our mount namespace. After chroot mountinfo shows only what lies
 /// below it: no `/`, or, where it is a mount point, another one than pid 1 has in the same namespace (which
 /// only root can see; to anybody else that case looks like none).
-fn is_chroot() -> Result<bool> {
-    let own = read_proc("/proc/self/mountinfo")?.unwrap_or_default();
-    let Some(root) = root_mount(&own) else { return Ok(!own.is_empty()) };
+fn is_chroot(root: &Root) -> Result<bool> {
+    let own = read_proc_of(root, "/proc/self/mountinfo")?.unwrap_or_default();
+    let Some(mount) = root_mount(&own) else { return Ok(!own.is_empty()) };
+    if !root.is_running() {
+        return Ok(false);
+    }
     let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
     let same = namespace("1").is_some_and(|first| Some(first) == namespace("self"));
     let first = std::fs::read_to_string("/proc/1/mountinfo").unwrap_or_default();
-    Ok(same && root_mount(&first).is_some_and(|first| first != root))
+    Ok(same && root_mount(&first).is_some_and(|first| first != mount))
 }
 
 /// The number of the mount at `/`.

@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::findings::{label, wrapped};
-use crate::findings::{Engine, Entry, ROWS, Row, catalogue, rows_of};
+use crate::findings::{Engine, Entry, ROWS, Row, Status, catalogue, rows_of};
 
-/// All entries: id, severity, group and title, a line each.
-pub fn entries_text(style: Style) -> String {
+/// All entries: what each is for this engine, group, id and title, a line each.
+pub fn entries_text(engine: Engine, style: Style) -> String {
     let mut out = String::new();
     for entry in catalogue() {
-        let (severity, color) = label(entry.severity);
-        let severity = style.paint(color, &format!("{severity:<8}"));
+        let severity = entry.severity_for(engine);
+        let (word, color) = if severity == Status::NotApplicable { ("-", "2") } else { label(severity) };
+        let severity = style.paint(color, &format!("{word:<8}"));
         let _ = writeln!(out, "{severity}  {:<10}  {:<24}  {}", entry.group.name(), entry.id, entry.title);
     }
     out

@@ -33,6 +33,8 @@ pub struct Helper {
     pub nosuid_mount: Option<String>,
     /// Another program of this name that stands earlier in the caller's PATH.
     pub shadowed_by: Option<String>,
+    /// Whether that one has neither root's setuid bit nor file capabilities.
+    pub shadow_powerless: bool,
 }
 
 /// Kernel switches; `None` where the file does not exist.

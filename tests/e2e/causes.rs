@@ -67,7 +67,7 @@ enter env
 ";
 
 /// What the sandboxes see at `/srv`: the program that makes sessions, and the host's setcap for trees without.
-fn tools() -> PathBuf {
+pub(super) fn tools() -> PathBuf {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     let make = || {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("causes");
