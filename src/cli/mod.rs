@@ -56,6 +56,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == container::WORKER) {
         return container::worker_main();
     }
+    crate::sys::shed_inherited();
     ExitCode::from(run_command(&args))
 }
 

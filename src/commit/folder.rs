@@ -57,6 +57,8 @@ impl Folder {
             Errno::ENOSPC | Errno::EDQUOT => "make room on its file system and run the command again",
             Errno::EFBIG => "raise the limit on the size of files (ulimit -f) and run the command again",
             Errno::EROFS => "mount its file system read-write and run the command again",
+            Errno::EMFILE => "raise the limit on open files (ulimit -n) and run the command again",
+            Errno::EISDIR => "see what is in the folder of that name, and remove it",
             Errno::EACCES | Errno::EPERM => {
                 "run it as root; if you are, look at lsattr, the mount and the security module's log"
             }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 mod file;
+mod inherited;
 mod lock;
 mod mount;
 mod net;
@@ -18,6 +19,7 @@ mod time;
 mod tty;
 
 pub use file::{copy_xattrs, inode_flags, is_mount_root, link_unnamed, retry};
+pub use inherited::shed_inherited;
 pub use lock::{LockTry, read_lease, try_lock_whole};
 pub use mount::{attach, clone_tree, set_attributes};
 pub use net::loopback_up;
@@ -30,8 +32,8 @@ pub use open::open_beneath;
 pub use pidfd::{may_signal, pidfd_open};
 pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
 pub use process::{
-    Ignored, close, close_from, default_action, die_with_writer, dup_from, exit, ignore, inherited_fd,
-    install_fd, spawn,
+    Ignored, close, close_from, default_action, default_actions, die_with_writer, dup_from, exit, ignore,
+    inherited_fd, install_fd, spawn,
 };
 pub use signal::discard_pending;
 pub use socket::{Received, receive};

@@ -13,6 +13,7 @@ mod engines;
 mod faults;
 mod fuzz;
 mod history;
+mod hostile;
 mod image;
 mod leftovers;
 mod lifecycle;

@@ -5,6 +5,7 @@ mod disk;
 mod image;
 mod inside;
 mod output;
+mod programs;
 mod sandbox;
 mod skip;
 mod snapshot;
