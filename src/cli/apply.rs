@@ -10,6 +10,7 @@ use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
 use super::in_use;
 use super::output::Output;
+use super::progress::Progress;
 use super::{planning, saved};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Evidence, Plan, Request};
@@ -69,8 +70,8 @@ impl<'a> Assign<'a> {
 }
 
 impl Ask for Assign<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
-        let (request, plan) = planning::make(context, self.selection)?;
+    fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan> {
+        let (request, plan) = planning::make(context, self.selection, progress)?;
         self.request = request;
         Ok(plan)
     }
@@ -104,7 +105,7 @@ struct Saved {
 }
 
 impl Ask for Saved {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let plan = saved::load(context, &self.path)?;
         in_use::judged(context, plan, self.force, |_, _| Ok(Plan::default()))
     }

@@ -25,7 +25,7 @@ use crate::text::escape;
 /// What a command asks of the planner.
 pub(super) trait Ask {
     /// Gathers what is needed, name services included, and plans.
-    fn plan(&mut self, context: &mut Context) -> Result<Plan>;
+    fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan>;
 
     /// What is said where there is nothing to do and nobody to name.
     fn nothing(&self) -> &'static str {
@@ -98,8 +98,9 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             state::note_unfinished(&context.snapshot, output);
         }
         progress.step(|| "planning".to_owned());
-        let plan = ask.plan(&mut context)?;
+        let made = ask.plan(&mut context, &mut progress);
         progress.clear();
+        let plan = made?;
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);

@@ -30,6 +30,7 @@ mod template;
 mod undo;
 mod verify;
 mod who;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -56,6 +57,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == container::WORKER) {
         return container::worker_main();
     }
+    crate::sys::shed_inherited();
     ExitCode::from(run_command(&args))
 }
 

@@ -8,6 +8,7 @@ use nix::sys::stat::Mode;
 
 use super::folder::{Folder, Like};
 use crate::error::{Code, Error, Result};
+use crate::sys::retry;
 
 /// Writes a file that the user named (`--out`), whole or not at all, with mode 0644. An existing regular
 /// file is replaced; a link, device or folder is refused.
@@ -20,7 +21,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| writing(Errno::EINVAL))?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let dir = open(parent, flags, Mode::empty()).map_err(writing)?;
+    let dir = retry(|| open(parent, flags, Mode::empty())).map_err(writing)?;
     let folder = Folder::new(dir, parent.to_owned());
     let there = folder.stat(name).map_err(writing)?;
     if there.is_some_and(|stat| stat.st_mode & libc::S_IFMT != libc::S_IFREG) {

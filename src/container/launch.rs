@@ -136,9 +136,16 @@ pub(super) fn execute(program: &Program, launch: &Launch<'_>, theirs: &Channel) 
 
 /// In the child: tells why it could not begin.
 fn refused(channel: &Channel, (call, errno): Refusal) -> i32 {
-    let words = format!("{call}: {}", errno.desc()).into_bytes();
+    let words = not_started(call, errno).into_bytes();
     let _ = channel.send(&Event::Failed { step: Step::Drop, words }, &[]);
     FAILED
+}
+
+/// A process that could not be made, or executed as the user.
+pub(super) fn not_started(call: &str, errno: Errno) -> String {
+    // RLIMIT_NPROC counts all processes of the user (fork(2), execve(2)).
+    let why = if errno == Errno::EAGAIN { ": the user may have no more processes (ulimit -u)" } else { "" };
+    format!("{call}: {}{why}", errno.desc())
 }
 
 /// In the child: installs standard input, output, error, protocol and program, in this order from 0 on,
@@ -187,9 +194,7 @@ fn exec(
 
 /// Default handlers for all signals, and none blocked.
 fn default_signals() -> nix::Result<()> {
-    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
-        sys::default_action(signal)?;
-    }
+    sys::default_actions()?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 

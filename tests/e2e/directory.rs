@@ -102,6 +102,23 @@ fn who_is_not_listed_is_not_selected_in_silence() {
 }
 
 #[test]
+fn whoever_waits_for_a_slow_directory_is_told_and_the_change_is_one() {
+    needs!("unshare", "nsenter", "cc");
+    let sandbox = host("", Some(BOUNDED));
+    let names: Vec<String> = (0..100).map(|n| format!("n{n}")).collect();
+    sandbox.write("/srv/names", names.join("\n"));
+    sandbox.write("/tmp/slow", "");
+    let command = "subidctl apply --yes --allow-unknown-owner --from /srv/names";
+    let mut terminal = sandbox.terminal(command);
+    terminal.expect("looking up user ");
+    terminal.expect(" of 100 ...");
+    terminal.expect("Committed as");
+    assert_eq!(terminal.finish().0, 0);
+    assert_eq!(sandbox.text("/var/lib/subidctl/history/entries.jsonl").lines().count(), 1);
+    assert_eq!(sandbox.id_text().map(|text| text.lines().count()), [100, 100]);
+}
+
+#[test]
 fn a_configuration_that_only_root_reads_is_no_silence() {
     needs!("unshare", "nsenter", "cc", "su");
     let sandbox = host("", Some(BOUNDED));
