@@ -7,6 +7,7 @@
 
 mod dotlock;
 mod folder;
+mod lease;
 mod locks;
 mod log;
 mod recovery;

@@ -33,6 +33,7 @@ mod refusals;
 mod release;
 mod repairs;
 mod robust;
+mod rootfs;
 mod sandbox;
 mod scale;
 mod template;
