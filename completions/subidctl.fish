@@ -158,6 +158,7 @@ buildah\t''
 docker\t''
 nerdctl\t''
 apptainer\t''"
+complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -l rootfs -d 'Give CMD this folder as its root, read-only, nosuid and nodev, instead of the host\'s. The user must be able to go there; it gets a /proc, a small /dev, and empty /tmp, /var/tmp and /run, where it has these folders' -r -F
 complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -l timeout -d 'End the container after this time [default: 30 for the checks, none for CMD]' -r
 complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -l policy -d 'Use this policy instead of /etc/subidctl/policy.toml' -r -F
 complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -s R -l root -d 'Work on a tree that is not the running system: files only' -r -F

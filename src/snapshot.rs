@@ -11,7 +11,7 @@ mod surroundings;
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use disk::{Attributes, Disk, Leftover, Remnant};
 pub use distribution::{Package, Packages};
-pub use machine::{Helper, Kernel, Machine, Process};
+pub use machine::{Helper, Kernel, Machine, Process, Processes};
 pub use owned::{OwnedFile, OwnedFiles};
 pub use site::{Allocator, Site, SiteOwner, SiteRange};
 pub use surroundings::{

@@ -31,7 +31,7 @@ impl Named {
 
 pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> Result<u8> {
     if args.hook {
-        return hook::run(global);
+        return hook::run(global, output);
     }
     if args.verify && global.root.is_some() {
         return Err(Error::new(Code::Usage, "--verify works on the running system only")

@@ -8,6 +8,7 @@ use super::apply;
 use super::args::Global;
 use super::change::{Again, Ask, attempt};
 use super::facts::{Context, root};
+use super::output::Output;
 use super::planning;
 use super::progress::Progress;
 use crate::commit::{self, Options, Outcome};
@@ -34,7 +35,7 @@ const LATE: &[u8] =
     b"<84>subidctl: apply --hook gave up after 3 s: a name service or a disk did not answer; \
     the login goes on without ranges";
 
-pub(super) fn run(global: &Global) -> Result<u8> {
+pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
     if global.json || global.root.is_some() {
         return Err(Error::new(Code::Usage, "--hook goes with neither --json nor --root")
             .why("it works on the running system, and tells the system log alone")
@@ -46,7 +47,7 @@ pub(super) fn run(global: &Global) -> Result<u8> {
     sys::clear_environment();
     let deadline = sys::Deadline::new(commit::connect_log(), LATE);
     if let Err(error) = asked.and_then(|user| match user {
-        Some(user) => serve(global, &user, began, &deadline),
+        Some(user) => serve(global, output, &user, began, &deadline),
         None => Ok(()),
     }) {
         commit::warn(&format!("apply --hook: {}: {}; {}", error.what, error.why, error.fix));
@@ -81,7 +82,13 @@ fn asked() -> Result<Option<Login>> {
 }
 
 /// Gives this user ranges, if that is what the policy says and nothing is there yet.
-fn serve(global: &Global, user: &Login, began: Instant, deadline: &sys::Deadline) -> Result<()> {
+fn serve(
+    global: &Global,
+    output: Output,
+    user: &Login,
+    began: Instant,
+    deadline: &sys::Deadline,
+) -> Result<()> {
     let slow = |errno: nix::errno::Errno| {
         Error::new(Code::System, "no deadline can be set").why(errno.desc()).fix("nothing was changed")
     };
@@ -107,7 +114,8 @@ fn serve(global: &Global, user: &Login, began: Instant, deadline: &sys::Deadline
             return Ok(());
         }
         let mut first = First { account: account.clone(), request: Request::default() };
-        let plan = first.plan(&mut context, &mut Progress::none())?;
+        // A login is told nothing, and no terminal is its own.
+        let plan = first.plan(&mut context, &mut Progress::new(Output { quiet: true, ..output }))?;
         let left = WHOLE.saturating_sub(began.elapsed() + HOLD);
         if !plan.changed() {
             return Ok(());

@@ -31,6 +31,7 @@ mod template;
 mod undo;
 mod verify;
 mod who;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write as _;

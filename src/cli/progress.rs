@@ -23,11 +23,6 @@ impl Progress {
         Self { began: Instant::now(), wanted: output.shows_progress(), bar: None }
     }
 
-    /// For a command that nobody watches.
-    pub(super) fn none() -> Self {
-        Self { began: Instant::now(), wanted: false, bar: None }
-    }
-
     /// A step begins: `proving 3 of 20`. It is shown if the command has worked for a second by now.
     pub(super) fn step(&mut self, what: impl FnOnce() -> String) {
         if self.wanted && self.began.elapsed() >= PATIENCE {

@@ -36,7 +36,7 @@ pub use follow::read_following;
 pub use getsubids::directory_ranges;
 pub use helpers::{FOLDERS, Helpers, helpers};
 pub use login_defs::parse_login_defs;
-pub use machine::machine;
+pub use machine::{foreign_proc, machine};
 pub use named::{Trust, read_bounded, read_named};
 pub use namespaces::live as live_namespaces;
 pub use nsswitch::parse_nsswitch;

@@ -34,6 +34,7 @@ mod refusals;
 mod release;
 mod repairs;
 mod robust;
+mod rootfs;
 mod sandbox;
 mod scale;
 mod screens;

@@ -53,7 +53,7 @@ impl Writer {
                 std::thread::sleep(Duration::from_micros(300));
             }
         }
-        let new = self.line(&texts[0]);
+        let new = self.line(&texts);
         for (kind, file) in files.iter_mut().enumerate() {
             match texts[kind].iter().position(|line| *line == new) {
                 Some(at) => drop(texts[kind].remove(at)),
@@ -80,8 +80,10 @@ impl Writer {
     }
 
     /// A line of its own to be taken away, or a new one.
-    fn line(&mut self, there: &[String]) -> String {
-        let own = of_writer(there);
+    fn line(&mut self, there: &[Vec<String>; 2]) -> String {
+        // The files differ where an update of one of them was lost.
+        let own = there.each_ref().map(|lines| of_writer(lines));
+        let own = own.iter().max_by_key(|lines| lines.len()).unwrap();
         let choice = next(&mut self.random) % 4;
         match if own.len() > 20 { 1 } else { choice } {
             0 => HALF_TAKEN.to_owned(),
