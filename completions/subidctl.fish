@@ -95,6 +95,7 @@ complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l keep-going -
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l skip-directory-hosts -d 'Exit 0 on a host whose subordinate IDs come from a directory'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -s y -l yes -d 'Do not ask'
+complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l hook -d 'For PAM: who logs in gets ranges, where the policy\'s [users] say so and nothing is there yet. Tells the system log alone, takes three seconds at most, and exits 0 whatever happens'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l verify -d 'Start containers: before the change on the planned files, after it on the host'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l json -d 'Print one JSON document on stdout, also on failure'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -s q -l quiet -d 'Print errors only'
@@ -157,6 +158,7 @@ buildah\t''
 docker\t''
 nerdctl\t''
 apptainer\t''"
+complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -l rootfs -d 'Give CMD this folder as its root, read-only, nosuid and nodev, instead of the host\'s. The user must be able to go there; it gets a /proc, a small /dev, and empty /tmp, /var/tmp and /run, where it has these folders' -r -F
 complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -l timeout -d 'End the container after this time [default: 30 for the checks, none for CMD]' -r
 complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -l policy -d 'Use this policy instead of /etc/subidctl/policy.toml' -r -F
 complete -c subidctl -n "__fish_subidctl_using_subcommand verify" -s R -l root -d 'Work on a tree that is not the running system: files only' -r -F

@@ -11,7 +11,7 @@ mod surroundings;
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use disk::{Attributes, Disk, Leftover, Remnant};
 pub use distribution::{Package, Packages};
-pub use machine::{Helper, Kernel, Machine, Process};
+pub use machine::{Helper, Kernel, Machine, Process, Processes};
 pub use owned::{OwnedFile, OwnedFiles};
 pub use site::{Allocator, Site, SiteOwner, SiteRange};
 pub use surroundings::{
@@ -250,6 +250,8 @@ pub struct Known {
     pub uid: Option<Uid>,
     /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.
     pub local: bool,
+    /// Whether a login hook gave it, and nobody since.
+    pub hook: bool,
 }
 
 /// A change that was not finished.

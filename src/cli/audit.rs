@@ -83,12 +83,12 @@ struct Mend<'a> {
 }
 
 impl Ask for Mend<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let plan = planner::repairs(&context.snapshot, &context.policy)?;
         if let Some(path) = self.out {
             let shown = Shown { snapshot: &context.snapshot, plan: &plan };
             let document = with_findings(plan_json(shown), self.findings);
-            super::write_named(path, &json_text(&document)?)?;
+            super::write_named(path, &json_text(&document)?, 0o644)?;
         }
         Ok(plan)
     }

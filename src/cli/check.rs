@@ -59,6 +59,17 @@ fn look_at(
     engine: Engine,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Result<Vec<Finding>> {
+    look_for(context, account, unresolved, engine, |facts| check(facts, wanted))
+}
+
+/// Gathers what is known of one user, for whatever looks at it.
+pub(super) fn look_for<T>(
+    context: &mut Context,
+    account: &Account,
+    unresolved: Option<Error>,
+    engine: Engine,
+    look: impl FnOnce(&Check<'_>) -> T,
+) -> Result<T> {
     let ranges = if unresolved.is_none() {
         context.snapshot.accounts.add_user(account.clone());
         ranges(context, account)?
@@ -69,25 +80,22 @@ fn look_at(
     let surroundings = host::surroundings(&context.root, &context.snapshot, account, engine)?;
     let why = unresolved.map(|error| format!("{error}: {}", error.why));
     let kept = host::kept_namespaces(&context.root, account.uid);
-    Ok(check(
-        &Check {
-            survey: &Survey::new(&context.snapshot, &context.policy),
-            facts: Facts {
-                machine: &machine,
-                user: &account.name,
-                uid: account.uid,
-                gid: account.gid,
-                ranges: PerKind { uid: &ranges.uid, gid: &ranges.gid },
-            },
-            surroundings: &surroundings,
-            kept: &kept,
-            account,
-            unresolved: why.as_deref(),
-            own_session: host::is_own_session(&context.root, account),
-            engine,
+    Ok(look(&Check {
+        survey: &Survey::new(&context.snapshot, &context.policy),
+        facts: Facts {
+            machine: &machine,
+            user: &account.name,
+            uid: account.uid,
+            gid: account.gid,
+            ranges: PerKind { uid: &ranges.uid, gid: &ranges.gid },
         },
-        wanted,
-    ))
+        surroundings: &surroundings,
+        kept: &kept,
+        account,
+        unresolved: why.as_deref(),
+        own_session: host::is_own_session(&context.root, account),
+        engine,
+    }))
 }
 
 /// Whether an error only says that nobody knows the caller's account: newuidmap would say no more.

@@ -117,7 +117,7 @@ fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
         if path.as_os_str() == "-" {
             print(svg.as_bytes())?;
         } else {
-            super::write_named(path, svg.as_bytes())?;
+            super::write_named(path, svg.as_bytes(), 0o644)?;
         }
     }
     if args.map {

@@ -21,14 +21,13 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         return super::directory_host(&error, args.selection.skip_directory_hosts, output);
     }
     super::state::note_unfinished(&context.snapshot, output);
-    progress.step(|| "planning".to_owned());
-    let made = planning::make(&mut context, &args.selection);
+    let made = planning::make(&mut context, &args.selection, &mut progress);
     progress.clear();
     let (_, plan) = made?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     let refused = exit(&plan, args.selection.keep_going);
     if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
-        super::write_named(path, &json_text(&plan_json(shown))?)?;
+        super::write_named(path, &json_text(&plan_json(shown))?, 0o644)?;
     }
     show(shown, NOBODY, output)?;
     output.document(|| plan_json(shown))?;

@@ -1,6 +1,7 @@
 //! SELinux and `AppArmor`: what they keep from whom.
 
-use super::{BASE, Check, Engine, Entry, Group, Seen, Status};
+use super::{BASE, Check, Engine, Entry, Facts, Group, Seen, Status, not_permitted};
+use crate::proof::Step;
 use crate::snapshot::Fact;
 use crate::text::shell_word;
 
@@ -14,6 +15,12 @@ pub(super) static ENTRIES: &[Entry] = &[
                   audit log says why (ausearch -m avc).",
         consequence: "containers hang or are denied without a word of SELinux",
         repair: "sudo semanage login -a -s unconfined_u USER",
+        explains: |step, words| {
+            matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
+                && not_permitted(words)
+                || step == Step::Timeout
+        },
+        find: selinux_process,
         look: Some(selinux_user),
         session: true,
         ..BASE
@@ -32,13 +39,31 @@ pub(super) static ENTRIES: &[Entry] = &[
     },
 ];
 
+/// Whom the policy does not confine; services run as `system_u`.
+const UNCONFINED: [&str; 2] = ["unconfined_u", "system_u"];
+
+/// The same of the process that makes a container.
+fn selinux_process(facts: &Facts<'_>) -> Vec<Seen> {
+    let Some(context) = facts.machine.process.selinux.as_deref() else { return Vec::new() };
+    let user = context.split(':').next().unwrap_or_default();
+    if UNCONFINED.contains(&user) {
+        return Vec::new();
+    }
+    vec![Seen {
+        message: format!("SELinux confines this login to {user}"),
+        evidence: format!("/proc/self/attr/current says {context}"),
+        fix: shell_word(facts.user.as_bytes())
+            .map_or_else(String::new, |name| format!("sudo semanage login -a -s unconfined_u {name}")),
+        ..Seen::default()
+    }]
+}
+
 fn selinux_user(check: &Check<'_>) -> Vec<Seen> {
     let Some((enforcing, Some(context))) = &check.surroundings.security.selinux else {
         return vec![Seen::not_applicable("SELinux is off")];
     };
     let user = context.split(':').next().unwrap_or_default();
-    // Services run as system_u.
-    if !enforcing || ["unconfined_u", "system_u"].contains(&user) {
+    if !enforcing || UNCONFINED.contains(&user) {
         return Vec::new();
     }
     vec![Seen {

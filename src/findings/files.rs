@@ -148,7 +148,7 @@ fn too_long(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
                 map.len(),
                 PAGE - 1
             ),
-            format!("give {} fewer, larger ranges", facts.user),
+            replace(facts),
         )
     })
 }

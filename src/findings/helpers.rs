@@ -28,9 +28,22 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A helper that runs with root's rights must be a regular file of root's, in a folder of \
                   root's, that nobody else can write to. Such a one is never started.",
         consequence: "whoever can write to it can become any user",
-        repair: "remove the program and install its package anew",
+        repair: "install its package anew; where it is the folder: sudo chown root:root FOLDER && sudo chmod go-w FOLDER",
         explains: |step, _| is_map(step),
         find: |facts| each(facts, untrusted),
+        ..BASE
+    },
+    Entry {
+        id: "helper-script",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "a helper is a script",
+        explain: "A setuid bit does nothing for a script: it runs with the caller's rights alone. Wrappers that \
+                  add a log or another path are put in the helper's place, and work for nobody but root.",
+        consequence: "newuidmap: write to uid_map failed: Operation not permitted",
+        repair: "put the program of the distribution's package back in its place",
+        explains: |step, _| is_map(step),
+        find: |facts| each(facts, script),
         ..BASE
     },
     Entry {
@@ -116,7 +129,23 @@ fn untrusted(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         file: Some(path.clone()),
         message: format!("{} cannot be trusted: {why}", kind.helper()),
         evidence: format!("{path}: mode {:04o}, owner {}: {why}", helper.mode, helper.uid),
-        fix: format!("remove {path} and install it anew: {}", facts.machine.install.clone()),
+        fix: match path.rsplit_once('/').map(|(folder, _)| shell_word(folder.as_bytes())) {
+            Some(Some(folder)) if why.contains("folder") => {
+                format!("sudo chown root:root {folder} && sudo chmod go-w {folder}")
+            }
+            _ => facts.machine.install.clone(),
+        },
+        ..Seen::default()
+    })
+}
+
+fn script(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let path = usable(helper).filter(|_| helper.script)?;
+    Some(Seen {
+        file: Some(path.to_owned()),
+        message: format!("{} is a script, which gets no rights from its setuid bit", kind.helper()),
+        evidence: format!("{path} begins with #!"),
+        fix: facts.machine.install.clone(),
         ..Seen::default()
     })
 }

@@ -15,6 +15,7 @@ mod group;
 mod held;
 mod helpers;
 mod kernel;
+mod limits;
 mod lines;
 mod moves;
 mod nested;
@@ -35,7 +36,7 @@ mod state;
 mod storage;
 mod survey;
 
-pub use cause::{NO_ANSWER, cause};
+pub use cause::{GIVEN_ROOT, NO_ANSWER, cause, in_files, named};
 pub use check::{Check, Engine, check};
 pub use engines::{Asked, engine_cause};
 pub use group::Group;
@@ -306,8 +307,10 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         peers::WIDE,
         helpers::ENTRIES,
         kernel::ENTRIES,
+        limits::ENTRIES,
         nested::ENTRIES,
         confined::ENTRIES,
+        kernel::CONFINED,
         session::ENTRIES,
         storage::ENTRIES,
         network::ENTRIES,

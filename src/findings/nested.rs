@@ -1,7 +1,10 @@
 //! How `/` and `/proc` are mounted, and what a container around us keeps from containers of our own.
 
 use super::check::KUBELET_ALONE;
-use super::{BASE, Check, Engine, Entry, Group, Seen, Status};
+use super::kernel::one;
+use super::limits::proc_covered;
+use super::{BASE, Check, Engine, Entry, Group, Seen, Status, not_permitted};
+use crate::proof::Step;
 use crate::text::shell_word;
 
 /// Engines that mount no /proc of their own, or bind the host's.
@@ -29,6 +32,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "a container's own /proc cannot be mounted",
         repair: "start the outer container with --security-opt systempaths=unconfined (podman: unmask=ALL; Kubernetes: \
                  procMount: Unmasked); on a host: sudo umount POINT",
+        explains: |step, words| step == Step::Mount && words.starts_with("proc") && not_permitted(words),
+        find: proc_covered,
         look: Some(masked),
         engines: UNPROTECTED_PROC,
         ..BASE
@@ -68,6 +73,14 @@ pub(super) static ENTRIES: &[Entry] = &[
                   inside (user_namespaces(7)).",
         consequence: "package managers, su and daemons fail in containers: setgroups: Operation not permitted",
         repair: "make the outer namespace with the user's ranges: newgidmap does not give setgroups up",
+        explains: |step, words| {
+            matches!(step, Step::Drop | Step::Enter) && words.starts_with("setgroups") && not_permitted(words)
+        },
+        find: |facts| {
+            one(facts.machine.process.setgroups_denied, "setgroups is denied to this namespace", || {
+                "/proc/self/setgroups says deny".into()
+            })
+        },
         look: Some(|check| {
             let seen = || Seen {
                 message: "setgroups is denied to this namespace".to_owned(),

@@ -1,18 +1,23 @@
 //! What decides whether containers can start here: helpers, kernel switches, and our own restrictions.
 
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::stat::Mode;
 
 use super::helpers::{Helpers, helpers};
+use super::mounts::covers_of_proc;
 use super::surroundings::{search_path, status, status_id};
 use super::{Root, read_proc_of};
 use crate::error::{Error, Result};
 use crate::idmap;
-use crate::range::{Kind, PerKind};
-use crate::snapshot::{Account, Helper, Kernel, Machine, Process};
+use crate::range::{Kind, PerKind, Uid};
+use crate::snapshot::{Account, Helper, Kernel, Machine, Process, Processes};
+use crate::text::escape;
 
 /// Looks at a system, for containers of `account`. The helpers come opened. Below a root kernel, process and
 /// PATH are what its own `/proc` says, which most trees do not have.
@@ -95,7 +100,15 @@ fn process(root: &Root, account: Option<&Account>) -> Result<Process> {
     let effective = |name: &str| field(name)?.split_ascii_whitespace().nth(1)?.parse::<u32>().ok();
     let own = account.filter(|account| effective("Uid") == Some(account.uid.get()));
     let gids = own.and_then(|account| Some((effective("Gid")?, account.gid.get())));
+    let mounts = read_proc_of(root, "/proc/self/mountinfo")?.unwrap_or_default();
     Ok(Process {
+        nested: root.is_running()
+            && std::fs::metadata("/proc/self/ns/user").is_ok_and(|ns| ns.ino() != FIRST_NAMESPACE),
+        setgroups_denied: read_proc_of(root, "/proc/self/setgroups")?
+            .is_some_and(|text| text.trim() == "deny"),
+        proc_covered: covers_of_proc(&mounts).iter().map(|point| escape(point.as_bytes())).collect(),
+        selinux: selinux(root)?,
+        processes: account.filter(|_| root.is_running()).and_then(|account| processes(account.uid)),
         no_new_privs: field("NoNewPrivs") == Some("1"),
         bounding: field("CapBnd").and_then(|bits| u64::from_str_radix(bits, 16).ok()).unwrap_or(u64::MAX),
         seccomp: field("Seccomp").is_some_and(|mode| mode != "0"),
@@ -103,6 +116,49 @@ fn process(root: &Root, account: Option<&Account>) -> Result<Process> {
         chroot: is_chroot(root)?,
         gid_differs: gids.filter(|(now, primary)| now != primary),
     })
+}
+
+/// The process's context where SELinux refuses, not only logs. Without SELinux the file is another module's, or
+/// cannot be read.
+fn selinux(root: &Root) -> Result<Option<String>> {
+    if number(root, "/sys/fs/selinux/enforce")? != Some(1) {
+        return Ok(None);
+    }
+    let context = read_proc_of(root, "/proc/self/attr/current")?;
+    Ok(context.map(|text| escape(text.trim_end_matches(['\0', '\n']).as_bytes())))
+}
+
+/// The number of the first user namespace (`PROC_USER_INIT_INO`, `linux/proc_ns.h`).
+const FIRST_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+/// The limit of processes that is in force here, with those that the user has; `None` without a limit.
+fn processes(uid: Uid) -> Option<Processes> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
+    if soft == RLIM_INFINITY {
+        return None;
+    }
+    let threads = |folder: std::io::Result<std::fs::DirEntry>| {
+        let path = folder.ok()?.path();
+        let owned = std::fs::metadata(&path).is_ok_and(|process| process.uid() == uid.get());
+        // `.` and `..`, and a folder a thread; of what is no process there is no such folder.
+        owned.then(|| std::fs::metadata(path.join("task")).ok())?.map(|tasks| tasks.nlink().saturating_sub(2))
+    };
+    let now = std::fs::read_dir("/proc").ok()?.filter_map(threads).sum();
+    Some(Processes { soft, hard, now })
+}
+
+/// Why /proc cannot be used: it is not there, or shows the processes of another pid namespace. `None` where it is
+/// as it should be.
+pub fn foreign_proc() -> Option<String> {
+    let own = std::process::id();
+    match std::fs::read_link("/proc/self") {
+        Ok(shown) if shown.as_os_str() == own.to_string().as_str() => None,
+        Ok(shown) => Some(format!("/proc/self is {}, and this process is {own}", crate::text::path(&shown))),
+        Err(error) => {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+            Some(format!("/proc/self: {}", errno.desc()))
+        }
+    }
 }
 
 /// Whether our root folder is not that of our mount namespace. After chroot mountinfo shows only what lies
@@ -143,12 +199,16 @@ fn install(root: &Root) -> Result<String> {
         line.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
     };
     let names = format!("{} {}", field("ID"), field("ID_LIKE"));
+    // A package that is there without its files is not installed again by its name alone.
+    let there = root.read("/var/lib/dpkg/info/uidmap.list").is_ok_and(|list| list.is_some());
     let known = names.split_ascii_whitespace().find_map(|name| match name {
+        "debian" | "ubuntu" if there => Some("sudo apt-get install -y --reinstall uidmap"),
         "debian" | "ubuntu" => Some("sudo apt-get install -y uidmap"),
-        "fedora" | "rhel" | "centos" => Some("sudo dnf install -y shadow-utils"),
+        // useradd comes with it.
+        "fedora" | "rhel" | "centos" => Some("sudo dnf reinstall -y shadow-utils"),
         "alpine" => Some("sudo apk add shadow-subids"),
         "arch" => Some("sudo pacman -S --noconfirm shadow"),
-        "suse" | "opensuse" => Some("sudo zypper install -y shadow"),
+        "suse" | "opensuse" => Some("sudo zypper install -y --force shadow"),
         _ => None,
     });
     Ok(known.unwrap_or("install the package that holds newuidmap and newgidmap (uidmap, shadow)").to_owned())

@@ -40,6 +40,30 @@ fn parse(mountinfo: &str) -> Vec<Mount> {
     mountinfo.lines().filter_map(line).collect()
 }
 
+/// What hides parts of /proc, as mountinfo lists it: other mounts below it. Nothing where any /proc of the same
+/// processes is seen whole (LXC has one for this purpose): then the kernel lets a container have its own. Folders that
+/// are empty by nature hide nothing (fs/namespace.c, `mnt_already_visible`).
+pub(super) fn covers_of_proc(mountinfo: &str) -> Vec<String> {
+    const EMPTY: [&str; 2] = ["/sys/fs/binfmt_misc", "/fs/nfsd"];
+    let mounts: Vec<(&str, String, &str)> = mountinfo
+        .lines()
+        .filter_map(|line| {
+            let (mount, kind) = line.split_once(" - ")?;
+            let mut fields = mount.split(' ').skip(3);
+            Some((fields.next()?, unescape(fields.next()?), kind.split(' ').next()?))
+        })
+        .collect();
+    let covers = |proc: &str| -> Vec<String> {
+        let below = mounts.iter().filter_map(|(_, point, _)| {
+            let rest = point.strip_prefix(proc)?;
+            (rest.starts_with('/') && !EMPTY.contains(&rest)).then(|| point.clone())
+        });
+        below.collect()
+    };
+    let procs = mounts.iter().filter(|(root, _, kind)| *root == "/" && *kind == "proc");
+    procs.map(|(_, point, _)| covers(point)).min_by_key(Vec::len).unwrap_or_default()
+}
+
 /// Blank, tab, newline and backslash stand as three octal digits.
 fn unescape(point: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
@@ -72,5 +96,19 @@ mod tests {
         assert_eq!((mounts[1].kind.as_str(), mounts[1].super_options[1].as_str()), ("proc", "hidepid=2"));
         let root = mount_of(&mounts, Path::new("/home")).unwrap();
         assert!(root.has("noexec") && root.kind == "overlay", "the last of one point covers the others");
+    }
+
+    #[test]
+    fn what_hides_parts_of_proc_is_found() {
+        let proc = "24 23 0:4 / /proc rw - proc proc rw\n25 24 0:5 / /proc/sys/fs/binfmt_misc rw - autofs a rw\n\
+                    26 23 0:6 / /process rw - tmpfs none rw\n";
+        assert_eq!(covers_of_proc(proc), [""; 0]);
+        let masked = format!(
+            "{proc}27 24 0:4 /sys /proc/sys ro - proc proc rw\n28 24 0:7 /null /proc/keys rw - devtmpfs d rw\n"
+        );
+        assert_eq!(covers_of_proc(&masked), ["/proc/sys", "/proc/keys"]);
+        let whole = masked + "29 23 0:4 / /dev/.lxc/proc rw - proc proc rw\n";
+        assert_eq!(covers_of_proc(&whole), [""; 0]);
+        assert_eq!(covers_of_proc(""), [""; 0]);
     }
 }

@@ -19,6 +19,7 @@ pub mod scan;
 mod space;
 mod svg;
 mod table;
+mod template;
 mod who;
 
 pub use catalogue::{entries_json, entries_text, explain_json, explain_text};
@@ -31,6 +32,7 @@ pub use map::map_text;
 pub use plan::{Shown, next_hint, plan_json, plan_text, warnings_text};
 pub use policy::{policy_json, policy_text};
 pub use svg::map_svg;
+pub use template::templates_text;
 pub use who::{who_json, who_text};
 
 /// How text may look.

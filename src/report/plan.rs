@@ -69,23 +69,29 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
     out
 }
 
-/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`; or put back by an undo.
+/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`; or put back by an undo,
+/// which adds at the end what was removed.
 fn repairs_text(plan: &Plan, style: Style) -> String {
     const NAMED: usize = 10;
-    let mut places: BTreeMap<(&str, Kind), Vec<usize>> = BTreeMap::new();
+    let mut places: BTreeMap<(&str, Kind, bool), Vec<usize>> = BTreeMap::new();
     for repair in &plan.repairs {
-        places.entry((&repair.finding, repair.kind)).or_default().push(repair.edit.line);
+        let added = repair.edit.old.is_none();
+        places.entry((&repair.finding, repair.kind, added)).or_default().push(repair.edit.line);
     }
     let mut out = String::new();
-    for ((finding, kind), lines) in places {
+    for ((finding, kind, added), lines) in places {
         let named = if style.full { lines.len() } else { NAMED };
         let mut text = lines.iter().take(named).map(usize::to_string).collect::<Vec<_>>().join(", ");
         if lines.len() > named {
             let _ = write!(text, " and {} more", lines.len() - named);
         }
         let word = if lines.len() == 1 { "line" } else { "lines" };
-        let what = if finding == UNDO { "puts back".to_owned() } else { format!("mends {finding}:") };
-        let _ = writeln!(out, "{what} /etc/{} {word} {text}", kind.file());
+        let file = kind.file();
+        let _ = match finding {
+            UNDO if added => writeln!(out, "puts back {} {word} at the end of /etc/{file}", lines.len()),
+            UNDO => writeln!(out, "puts back /etc/{file} {word} {text}"),
+            _ => writeln!(out, "mends {finding}: /etc/{file} {word} {text}"),
+        };
     }
     out
 }

@@ -9,13 +9,12 @@ use crate::harness::{Output, Sandbox, needs, skipped, tree};
 /// The package of this version.
 fn package() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/debian");
-    let of_this = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(concat!("subidctl_", env!("CARGO_PKG_VERSION"), "-"))
-            && path.extension().is_some_and(|end| end == "deb")
+    let of_this = |name: &str| {
+        name.starts_with(concat!("subidctl_", env!("CARGO_PKG_VERSION")))
+            && name.strip_suffix(".deb").is_some()
     };
-    let mut paths = std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path());
-    paths.find(of_this)
+    let mut names = std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap().path());
+    names.find(|path| path.file_name().is_some_and(|name| of_this(&name.to_string_lossy())))
 }
 
 /// The package. Ends the test as skipped where it has not been made.

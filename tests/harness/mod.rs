@@ -14,7 +14,7 @@ mod trace;
 mod tree;
 
 pub(crate) use calls::{Call, Met};
-pub(crate) use disk::{Disk, State};
+pub(crate) use disk::{Disk, State, next};
 pub(crate) use image::Image;
 pub(crate) use output::Output;
 pub(crate) use sandbox::Sandbox;

@@ -35,7 +35,7 @@ const COMMANDS: &[(&str, &str)] = &[
         "plan",
         "for name in a \"$(printf 'b\\377')\"; do touch /home/alice/$name; done
         chown 100066000:100066000 /home/alice/*; echo 1002 >/proc/self/loginuid
-        SUDO_USER=bob SUDO_UID=1002 subidctl release --json --yes alice --scan /home/alice",
+        SUDO_USER=bob SUDO_UID=1002 subidctl release --json --yes alice --scan /home/alice /dev",
     ),
     ("plan", "subidctl undo --json --yes"),
     ("plan", "subidctl recover --json --yes"),

@@ -61,6 +61,15 @@ fn the_pages_and_completions_are_up_to_date() {
     for (shell, file) in [("bash", "subidctl.bash"), ("zsh", "_subidctl"), ("fish", "subidctl.fish")] {
         compare(&completions.join(file), &printed(&["completions", shell]), &mut wrong);
     }
+    // The package's units are what the templates make.
+    let units = folder().parent().unwrap().join("packaging/systemd");
+    for (template, file) in [
+        ("systemd-recover", "subidctl-recover.service"),
+        ("systemd-audit-service", "subidctl-audit.service"),
+        ("systemd-audit-timer", "subidctl-audit.timer"),
+    ] {
+        compare(&units.join(file), &printed(&["template", "render", template]), &mut wrong);
+    }
     assert!(wrong.is_empty(), "UPDATE=1 cargo test --test integration man::\n{}", wrong.join("\n"));
 }
 
