@@ -136,16 +136,9 @@ pub(super) fn execute(program: &Program, launch: &Launch<'_>, theirs: &Channel) 
 
 /// In the child: tells why it could not begin.
 fn refused(channel: &Channel, (call, errno): Refusal) -> i32 {
-    let words = not_started(call, errno).into_bytes();
+    let words = format!("{call}: {}", errno.desc()).into_bytes();
     let _ = channel.send(&Event::Failed { step: Step::Drop, words }, &[]);
     FAILED
-}
-
-/// A process that could not be made, or executed as the user.
-pub(super) fn not_started(call: &str, errno: Errno) -> String {
-    // RLIMIT_NPROC counts all processes of the user (fork(2), execve(2)).
-    let why = if errno == Errno::EAGAIN { ": the user may have no more processes (ulimit -u)" } else { "" };
-    format!("{call}: {}{why}", errno.desc())
 }
 
 /// In the child: installs standard input, output, error, protocol and program, in this order from 0 on,

@@ -16,7 +16,7 @@ use nix::unistd::{Pid, execveat};
 
 use super::attempts::Outside;
 use super::inside;
-use super::launch::{PROTOCOL_FD, not_started};
+use super::launch::PROTOCOL_FD;
 use super::protocol::{Channel, Event, LONGEST_WORDS, Request, wait_readable};
 use crate::findings::NO_ANSWER;
 use crate::idmap::Extent;
@@ -92,7 +92,7 @@ fn make(
         sys::close(tell.as_fd());
         inside::main(channel, request, command, mapped, &outside)
     };
-    sys::spawn_container(flags, child).map_err(|errno| (Step::Unshare, not_started("clone", errno)))
+    sys::spawn_container(flags, child).map_err(|errno| (Step::Unshare, format!("clone: {}", errno.desc())))
 }
 
 /// Runs a helper by its descriptor: `newuidmap PID INSIDE OUTSIDE COUNT …`.
@@ -128,7 +128,7 @@ fn map(
         let _ = writeln!(std::io::stderr(), "{}: {}", kind.helper(), errno.desc());
         127
     })
-    .map_err(|errno| not_started("fork", errno))?;
+    .map_err(|errno| format!("fork: {}", errno.desc()))?;
     drop(said);
 
     let mut words = Vec::new();

@@ -58,6 +58,7 @@ const FOLLOW: &[(&str, &[&str])] = &[
     // What restricts a helper is judged where there is one.
     ("helper-missing", &["bounding-set", "no-new-privs"]),
     ("outer-map", &["setgroups-denied"]),
+    ("process-limit", &["limits-low"]),
     ("no-user-manager", &["no-user-bus", "runtime-dir-unset", "cgroup-not-delegated"]),
     ("home-unusable", &["storage-settings"]),
     ("fuse-missing", &["overlay-missing"]),

@@ -149,6 +149,7 @@ fn nobodys<'s>(survey: &'s Survey<'s>) -> impl Iterator<Item = Nobodys<'s>> {
         survey
             .live(kind)
             .filter(|claim| survey.account(claim.owner).is_none() && possible(claim))
+            .filter(|claim| !is_name_alone(survey, claim.owner))
             .filter(move |claim| claim.is_canonical() || told.insert(claim.line))
             .map(move |claim| (kind, claim))
     };
@@ -156,6 +157,12 @@ fn nobodys<'s>(survey: &'s Survey<'s>) -> impl Iterator<Item = Nobodys<'s>> {
         let (why, account) = why(claim.owner);
         Nobodys { kind, claim, why, account }
     })
+}
+
+/// Whether root's podman takes IDs from this owner, who needs no account.
+fn is_name_alone(survey: &Survey<'_>, owner: &[u8]) -> bool {
+    let podman = |need: &SiteOwner| need.by == Allocator::Podman && need.owner == owner;
+    survey.snapshot.site.owners.iter().any(podman)
 }
 
 /// Whether the owner can be an account's at all.
@@ -173,16 +180,12 @@ fn possible(claim: &Claim<'_>) -> bool {
         )
 }
 
-/// Whether nothing can be said against an owner without an account: a directory may know accounts that were not
-/// asked for or did not answer, and one program needs none.
+/// Whether a directory may know accounts that were not asked for or did not answer.
 fn unanswered(survey: &Survey<'_>, owner: &[u8]) -> bool {
     let snapshot = survey.snapshot;
     let beyond = |source: &String| !matches!(source.as_str(), "files" | "compat" | "systemd");
     let unasked = !snapshot.host.running && snapshot.nsswitch.passwd.sources.iter().any(beyond);
-    // What root's podman takes IDs from is a name alone.
-    let podman = |need: &SiteOwner| need.by == Allocator::Podman && need.owner == owner;
-    let needed = snapshot.site.owners.iter().any(podman);
-    unasked || needed || snapshot.accounts.lookups.owners.contains(owner)
+    unasked || snapshot.accounts.lookups.owners.contains(owner)
 }
 
 fn unknown<'s>(survey: &'s Survey<'s>, wanted: Why<'static>) -> Found<'s> {
@@ -313,6 +316,7 @@ mod tests {
             snapshot.files[kind].document = Some(Document::new(lines.as_bytes().to_vec()));
         }
         let known = |(owner, uid): (&str, u32)| Known {
+            hook: false,
             owner: owner.as_bytes().to_vec(),
             uid: Some(Uid::new(uid)),
             local: true,

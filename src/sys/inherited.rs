@@ -1,6 +1,5 @@
 //! What a process has from whoever started it.
 
-use nix::errno::Errno;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::geteuid;
@@ -19,8 +18,9 @@ const FIRST: [(Resource, rlim_t, rlim_t); 6] = [
 /// themselves.
 ///
 /// Each child's end is reported, and a file that grows beyond a limit is an error of the call (`EFBIG`) and not
-/// the process's end. Root's limits become at least the kernel's first ones, and the number of processes pid 1's,
-/// here and in whatever is started from here; anybody else's stay. A limit is never lowered.
+/// the process's end. Root's limits become at least the kernel's first ones, here and in whatever is started from
+/// here; anybody else's stay, and the number of processes, which the kernel reckons from its memory. A limit is
+/// never lowered.
 pub fn shed_inherited() {
     for (signal, handler) in [(Signal::SIGCHLD, SigHandler::SigDfl), (Signal::SIGXFSZ, SigHandler::SigIgn)] {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
@@ -33,9 +33,6 @@ pub fn shed_inherited() {
     for (resource, soft, hard) in FIRST {
         let _ = raise(resource, soft, hard);
     }
-    if let Ok((soft, hard)) = processes_of_first() {
-        let _ = raise(Resource::RLIMIT_NPROC, soft, hard);
-    }
 }
 
 /// Raises to at least these. Without `CAP_SYS_RESOURCE`, as in some containers, the own hard limit is the end.
@@ -46,14 +43,6 @@ fn raise(resource: Resource, soft: rlim_t, hard: rlim_t) -> nix::Result<()> {
         return Ok(());
     }
     setrlimit(resource, soft, hard).or_else(|_| setrlimit(resource, soft.min(own_hard), own_hard))
-}
-
-/// How many processes pid 1 may have.
-fn processes_of_first() -> nix::Result<(rlim_t, rlim_t)> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: no new limit is given, and the old one is written to a value of the right type.
-    let done = unsafe { libc::prlimit(1, libc::RLIMIT_NPROC, std::ptr::null(), &raw mut limit) };
-    Errno::result(done).map(|_| (limit.rlim_cur, limit.rlim_max))
 }
 
 #[cfg(test)]
