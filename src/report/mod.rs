@@ -42,6 +42,8 @@ pub struct Style {
     pub color: bool,
     /// Everything, however long.
     pub full: bool,
+    /// Columns that lines are folded at, where they can be; 0 is no limit.
+    pub width: usize,
 }
 
 impl Style {
