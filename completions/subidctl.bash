@@ -194,7 +194,7 @@ _subidctl() {
             return 0
             ;;
         subidctl__subcmd__apply)
-            opts="-n -y -R -q -v -h --all --group --from --count --range --allow-unknown-owner --replace --reclaim --force --keep-going --skip-directory-hosts --plan --dry-run --yes --lock-timeout --verify --sample --json --policy --root --quiet --verbose --color --help"
+            opts="-n -y -R -q -v -h --all --group --from --count --range --allow-unknown-owner --replace --reclaim --force --keep-going --skip-directory-hosts --plan --dry-run --yes --lock-timeout --hook --verify --sample --json --policy --root --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

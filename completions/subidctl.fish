@@ -95,6 +95,7 @@ complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l keep-going -
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l skip-directory-hosts -d 'Exit 0 on a host whose subordinate IDs come from a directory'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -s y -l yes -d 'Do not ask'
+complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l hook -d 'For PAM: who logs in gets ranges, where the policy\'s [users] say so and nothing is there yet. Tells the system log alone, takes three seconds at most, and exits 0 whatever happens'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l verify -d 'Start containers: before the change on the planned files, after it on the host'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -l json -d 'Print one JSON document on stdout, also on failure'
 complete -c subidctl -n "__fish_subidctl_using_subcommand apply" -s q -l quiet -d 'Print errors only'

@@ -250,6 +250,8 @@ pub struct Known {
     pub uid: Option<Uid>,
     /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.
     pub local: bool,
+    /// Whether a login hook gave it, and nobody since.
+    pub hook: bool,
 }
 
 /// A change that was not finished.

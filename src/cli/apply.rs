@@ -11,7 +11,7 @@ use super::facts::Context;
 use super::in_use;
 use super::output::Output;
 use super::progress::Progress;
-use super::{planning, saved};
+use super::{hook, planning, saved};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Evidence, Plan, Request};
 use crate::snapshot::Snapshot;
@@ -30,6 +30,9 @@ impl Named {
 }
 
 pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> Result<u8> {
+    if args.hook {
+        return hook::run(global, output);
+    }
     if args.verify && global.root.is_some() {
         return Err(Error::new(Code::Usage, "--verify works on the running system only")
             .why("a tree below --root has no kernel of its own")
@@ -77,11 +80,7 @@ impl Ask for Assign<'_> {
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
-        let people = self.request.wants.iter().map(|want| &want.owner);
-        if !same_people(now, people) || now.facts.policy != context.snapshot.facts.policy {
-            return Again::Differs;
-        }
-        compare(planner::plan(now, &context.policy, &self.request), shown)
+        again(&self.request, context, now, shown)
     }
 
     fn personal(&self, context: &Context, plan: &Plan) -> Option<String> {
@@ -96,6 +95,15 @@ impl Ask for Assign<'_> {
              account's. Is it the same person?"
         ))
     }
+}
+
+/// The same users again, on the files as they are now.
+pub(super) fn again(request: &Request, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
+    let people = request.wants.iter().map(|want| &want.owner);
+    if !same_people(now, people) || now.facts.policy != context.snapshot.facts.policy {
+        return Again::Differs;
+    }
+    compare(planner::plan(now, &context.policy, request), shown)
 }
 
 /// A plan that somebody wrote down: applied to exactly the files that it was made from, or not at all.

@@ -171,6 +171,10 @@ pub(super) struct Apply {
     pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) how: How,
+    /// For PAM: who logs in gets ranges, where the policy's [users] say so and nothing is there yet. Tells the
+    /// system log alone, takes three seconds at most, and exits 0 whatever happens
+    #[arg(long, requires = "yes", conflicts_with_all = ["users", "all", "group", "from", "count", "range", "replace", "reclaim", "force", "allow_unknown_owner", "keep_going", "skip_directory_hosts", "plan", "dry_run", "verify"])]
+    pub(super) hook: bool,
     /// Start containers: before the change on the planned files, after it on the host
     #[arg(long)]
     pub(super) verify: bool,

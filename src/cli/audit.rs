@@ -56,6 +56,7 @@ fn survey(global: &Global, output: Output) -> Result<(Context, Vec<Finding>)> {
     let mut progress = Progress::new(output);
     let mut context = Context::survey(global)?;
     let owners = planner::unknown_owners(&context.snapshot);
+    progress.step(|| format!("looking up {} owners", owners.len()));
     host::look_up_owners(&mut context.snapshot, &owners);
     progress.step(|| "looking for faults".to_owned());
     let found = audit(&Survey::new(&context.snapshot, &context.policy)).findings;
@@ -87,7 +88,7 @@ impl Ask for Mend<'_> {
         if let Some(path) = self.out {
             let shown = Shown { snapshot: &context.snapshot, plan: &plan };
             let document = with_findings(plan_json(shown), self.findings);
-            super::write_named(path, &json_text(&document)?)?;
+            super::write_named(path, &json_text(&document)?, 0o644)?;
         }
         Ok(plan)
     }

@@ -11,6 +11,7 @@ mod engine;
 mod explain;
 mod facts;
 mod history;
+mod hook;
 mod in_use;
 mod list;
 mod memory;
@@ -167,12 +168,12 @@ fn to_stderr(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Writes a file that the user named.
-fn write_named(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file that the user named, with these permission bits.
+fn write_named(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     if path.as_os_str() == "-" {
         return Err(Error::new(Code::Usage, "- is no file to write to")
             .why("what goes to stdout is for people, or with --json the one document")
             .fix("name the file; for one that is called so: ./-"));
     }
-    crate::commit::write_file(path, bytes)
+    crate::commit::write_file(path, bytes, mode)
 }

@@ -27,7 +27,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     let refused = exit(&plan, args.selection.keep_going);
     if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
-        super::write_named(path, &json_text(&plan_json(shown))?)?;
+        super::write_named(path, &json_text(&plan_json(shown))?, 0o644)?;
     }
     show(shown, NOBODY, output)?;
     output.document(|| plan_json(shown))?;

@@ -32,7 +32,7 @@ pub(super) fn make(
 }
 
 /// Plans, asks the name service about the candidates, and plans again until no candidate holds an account.
-fn settle(context: &mut Context, request: &Request, progress: &mut Progress) -> Result<Plan> {
+pub(super) fn settle(context: &mut Context, request: &Request, progress: &mut Progress) -> Result<Plan> {
     let users = request.wants.len();
     progress.step(|| format!("planning for {} users", thousands(users as u64)));
     let mut plan = planner::plan(&context.snapshot, &context.policy, request)?;

@@ -17,6 +17,7 @@ mod store;
 mod swap;
 mod transaction;
 
+pub use log::{connect as connect_log, warn};
 pub use recovery::{Recovered, recover};
 pub use single::write_file;
 pub use transaction::{commit, pending};

@@ -316,6 +316,7 @@ mod tests {
             snapshot.files[kind].document = Some(Document::new(lines.as_bytes().to_vec()));
         }
         let known = |(owner, uid): (&str, u32)| Known {
+            hook: false,
             owner: owner.as_bytes().to_vec(),
             uid: Some(Uid::new(uid)),
             local: true,

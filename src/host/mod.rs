@@ -26,8 +26,10 @@ mod surroundings;
 pub mod trust;
 mod usage;
 
-pub use accounts::{Operand, find_user, group_members, login_accounts, login_uid, look_up, me};
-pub use collect::{reread, snapshot, survey};
+pub use accounts::{
+    Operand, find_user, group_members, groups_named, login_accounts, login_uid, look_up, look_up_name, me,
+};
+pub use collect::{glance, reread, snapshot, survey};
 pub use directory::{directory_place, enumerate, look_up_owners, probe};
 pub use engine::{Runtime, kept_namespaces, program};
 pub use follow::read_following;

@@ -134,7 +134,7 @@ fn paragraph(row: &Row<'_>, style: Style) -> String {
     }
     out.push_str(&prose("so", &finding.consequence));
     if let Some(later) = finding.later.filter(|later| !finding.consequence.contains(later)) {
-        out.push_str(&prose("later", later));
+        out.push_str(&prose("shows", later));
     }
     let mut name = "fix";
     for line in fix.lines() {

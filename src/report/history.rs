@@ -57,7 +57,7 @@ pub fn history_text(
         [entry.transaction.clone(), time, command, local.login(entry), what(timeline, entry)]
     };
     let rows: Vec<[String; 5]> = entries.iter().rev().take(shown).map(row).collect();
-    let mut out = table(["TRANSACTION", "TIME", "COMMAND", "WHO", "WHAT"], &rows, Clone::clone);
+    let mut out = table(["TRANSACTION", "TIME", "COMMAND", "WHO", "WHAT"], &rows, style.width, Clone::clone);
     if entries.len() > shown {
         let _ = writeln!(out, "… {} older: -v", number(entries.len() - shown));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::diff::{changed_lines, unified};
+use super::fit::hanging;
 use crate::idfile::Digest;
 use crate::planner::{
     Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedEdit, SavedFile, UNDO,
@@ -60,10 +61,11 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
         out.push_str(&summary(shown.plan));
         return out;
     }
-    for (user, assignments) in users {
-        out.push_str(&user_text(user, &assignments));
+    let sentences = users.iter().map(|(user, assignments)| user_text(user, assignments)).chain(idle);
+    for sentence in sentences.collect::<String>().lines() {
+        out.push_str(&hanging(sentence, 0, 2, style.width));
+        out.push('\n');
     }
-    out.extend(idle);
     out
 }
 
@@ -193,7 +195,8 @@ fn summary(plan: &Plan) -> String {
 /// Warnings, a line each.
 pub fn warnings_text(plan: &Plan, style: Style) -> String {
     let label = style.paint("33", "warning:");
-    plan.warnings.iter().map(|w| format!("{label} {} [{}]\n", w.message, w.code)).collect()
+    let words = |message: &str, code: &str| hanging(&format!("{message} [{code}]"), 9, 2, style.width);
+    plan.warnings.iter().map(|w| format!("{label} {}\n", words(&w.message, w.code))).collect()
 }
 
 /// What to do next, for a single user whose name can be pasted: `To see that it works: subidctl verify
@@ -221,7 +224,7 @@ pub fn plan_json(shown: Shown<'_>) -> Value {
         "host": snapshot.host,
         "root": snapshot.host.root,
         "facts": snapshot.facts,
-        "files": shown.files(Style { color: false, full: true }),
+        "files": shown.files(Style { full: true, ..Style::default() }),
         "assignments": assignments,
         "edits": plan.repairs.iter().map(SavedEdit::from).collect::<Vec<_>>(),
         "warnings": plan.warnings,

@@ -54,7 +54,7 @@ pub fn text(proof: &Proof) -> String {
     }
     let place = match proof.place {
         Place::Host => "",
-        Place::World => ", in a world of IDs that nobody has",
+        Place::World => ", in a world of unused IDs",
     };
     let verdict = if proof.ok { "works" } else { "does not work" };
     let map = match proof.userns {

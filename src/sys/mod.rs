@@ -1,6 +1,7 @@
 //! Typed system calls as plain functions: the only room with `unsafe`. No messages for users here.
 #![allow(unsafe_code)]
 
+mod deadline;
 mod file;
 mod inherited;
 mod lock;
@@ -18,6 +19,7 @@ mod stat;
 mod time;
 mod tty;
 
+pub use deadline::{Deadline, clear_environment};
 pub use file::{copy_xattrs, inode_flags, is_mount_root, link_unnamed, retry};
 pub use inherited::shed_inherited;
 pub use lock::{LockTry, read_lease, try_lock_whole};

@@ -54,6 +54,20 @@ fn a_directory_is_asked_once_for_a_user_and_twice_for_a_candidate() {
 }
 
 #[test]
+fn a_login_asks_once_where_nothing_is_to_be_done() {
+    needs!("unshare", "nsenter", "cc");
+    let sandbox = host("", None);
+    sandbox.write("/etc/subidctl/policy.toml", "[users]\nnames = ['CORP\\Lena']\n");
+    let login = |user: &str| format!("PAM_TYPE=open_session PAM_USER='{user}' subidctl apply --yes --hook");
+    asked(&sandbox, &login("corp\\lena"), 0);
+    assert_eq!(sandbox.id_text(), ["CORP\\Lena:100000:65536\n"; 2]);
+    let before = sandbox.id_files();
+    assert_eq!(asked(&sandbox, &login("corp\\lena"), 0), ["getpwnam corp\\lena"]);
+    assert_eq!(asked(&sandbox, &login("CORP\\Lena"), 0), Vec::<String>::new());
+    assert_eq!(sandbox.id_files(), before);
+}
+
+#[test]
 fn nobody_is_asked_where_files_answer_or_bounds_are_declared() {
     needs!("unshare", "nsenter", "cc");
     let sandbox = host("", Some(BOUNDED));

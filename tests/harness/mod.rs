@@ -20,7 +20,7 @@ pub(crate) use output::Output;
 pub(crate) use sandbox::Sandbox;
 pub(crate) use skip::{missing, skipped};
 pub(crate) use snapshot::{assert_shown, masked};
-pub(crate) use terminal::Terminal;
+pub(crate) use terminal::{Terminal, plain};
 pub(crate) use trace::{FILE_CALLS, Trace};
 pub(crate) use tree::{find as find_tree, tree};
 
