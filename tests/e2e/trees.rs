@@ -299,10 +299,12 @@ fn the_table_has_all_ways_to_fail() {
     assert!(named >= 60, "{named}");
     for row in ROWS {
         assert_ne!(row.ids.is_empty(), row.undetectable.is_empty(), "{}", row.number);
-        for id in row.ids {
-            let entry = subidctl::findings::entry(id).unwrap_or_else(|| panic!("{}: {id}", row.number));
-            assert!(entry.in_check() || entry.in_audit(), "{id} is looked for by nobody");
-        }
+        let entry =
+            |id: &&str| subidctl::findings::entry(id).unwrap_or_else(|| panic!("{}: {id}", row.number));
+        let entries: Vec<_> = row.ids.iter().map(entry).collect();
+        // Some causes show only where a container is really tried; each way to fail has one that is looked for.
+        let looked_for = entries.iter().any(|entry| entry.in_check() || entry.in_audit());
+        assert!(looked_for || entries.is_empty(), "row {} is looked for by nobody", row.number);
     }
 }
 

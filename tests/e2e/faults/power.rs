@@ -285,7 +285,6 @@ power! {
     apply_again: "apply, again";
     replace: "apply --replace";
     release: "release";
-    undo: "undo";
     recover_dropped: "recover, nothing done";
     recover_half: "recover, half done";
     recover_all: "recover, all done";
