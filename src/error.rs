@@ -82,6 +82,47 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 37] = [
+        Self::Usage,
+        Self::InvalidPolicy,
+        Self::InvalidPlan,
+        Self::InvalidName,
+        Self::InvalidCount,
+        Self::InvalidRange,
+        Self::EmptySelection,
+        Self::NeedsYes,
+        Self::UnknownUser,
+        Self::LookupFailed,
+        Self::UnknownTransaction,
+        Self::StateDamaged,
+        Self::NoRule,
+        Self::EmptyGroup,
+        Self::NotRoot,
+        Self::UntrustedFile,
+        Self::ReadFailed,
+        Self::FileChanged,
+        Self::WriteFailed,
+        Self::Declined,
+        Self::DurabilityUnknown,
+        Self::RecoveryConflict,
+        Self::StdoutClosed,
+        Self::System,
+        Self::Finding,
+        Self::ProofFailed,
+        Self::WorldUnavailable,
+        Self::WorldMapTooLong,
+        Self::Busy,
+        Self::Stale,
+        Self::RangeTaken,
+        Self::RangeInUse,
+        Self::OtherHost,
+        Self::NoRoom,
+        Self::Directory,
+        Self::Interrupted,
+        Self::VerifyFailed,
+    ];
+
     /// The process exit code (0 to 255) that the manual promises for this error.
     pub const fn exit(self) -> u8 {
         match self {
@@ -212,3 +253,17 @@ impl Error {
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn the_list_of_codes_is_closed() {
+        let names = include_str!("error.rs").lines().filter(|line| line.starts_with("            Self::"));
+        let named = names.filter(|line| line.contains(" => \"")).count();
+        let mut all = Code::ALL.map(Code::as_str);
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]) && all.len() == named, "{named}: {all:?}");
+    }
+}

@@ -2,15 +2,22 @@
 
 mod accounts;
 mod disk;
+mod distribution;
 mod machine;
 mod owned;
 mod site;
+mod surroundings;
 
 pub use accounts::{Account, Accounts, Group, Lookups, Source};
 pub use disk::{Attributes, Disk, Leftover, Remnant};
-pub use machine::{Helper, Kernel, Machine, Process};
+pub use distribution::{Package, Packages};
+pub use machine::{Helper, Kernel, Machine, Process, Processes};
 pub use owned::{OwnedFile, OwnedFiles};
 pub use site::{Allocator, Site, SiteOwner, SiteRange};
+pub use surroundings::{
+    Cgroup, Environment, Fact, Hierarchy, Limit, Mount, Mounts, Network, Security, Session, Storage,
+    Surroundings,
+};
 
 use std::collections::HashMap;
 
@@ -80,7 +87,7 @@ pub struct IdFile {
 }
 
 /// Kind, permissions and owner of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FileStatus {
     /// Type and permission bits (`st_mode`).
     pub mode: u32,
@@ -169,6 +176,8 @@ pub struct Nsswitch {
     pub group: Service,
     /// The `subid:` line.
     pub subid: Service,
+    /// Whether the `subid:` line is the file's last and has no newline: shadow from 4.17 on takes it for none.
+    pub subid_unterminated: bool,
     /// The first word of `subid:`, where it is not `files`.
     pub subid_module: Option<SubidModule>,
 }
@@ -241,6 +250,8 @@ pub struct Known {
     pub uid: Option<Uid>,
     /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.
     pub local: bool,
+    /// Whether a login hook gave it, and nobody since.
+    pub hook: bool,
 }
 
 /// A change that was not finished.

@@ -9,3 +9,4 @@
 mod architecture;
 mod e2e;
 mod harness;
+mod man;

@@ -10,7 +10,8 @@ use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
 use super::in_use;
 use super::output::Output;
-use super::{planning, saved};
+use super::progress::Progress;
+use super::{hook, planning, saved};
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Evidence, Plan, Request};
 use crate::snapshot::Snapshot;
@@ -29,6 +30,9 @@ impl Named {
 }
 
 pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> Result<u8> {
+    if args.hook {
+        return hook::run(global, output);
+    }
     if args.verify && global.root.is_some() {
         return Err(Error::new(Code::Usage, "--verify works on the running system only")
             .why("a tree below --root has no kernel of its own")
@@ -69,18 +73,14 @@ impl<'a> Assign<'a> {
 }
 
 impl Ask for Assign<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
-        let (request, plan) = planning::make(context, self.selection)?;
+    fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan> {
+        let (request, plan) = planning::make(context, self.selection, progress)?;
         self.request = request;
         Ok(plan)
     }
 
     fn again(&self, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
-        let people = self.request.wants.iter().map(|want| &want.owner);
-        if !same_people(now, people) || now.facts.policy != context.snapshot.facts.policy {
-            return Again::Differs;
-        }
-        compare(planner::plan(now, &context.policy, &self.request), shown)
+        again(&self.request, context, now, shown)
     }
 
     fn personal(&self, context: &Context, plan: &Plan) -> Option<String> {
@@ -97,6 +97,15 @@ impl Ask for Assign<'_> {
     }
 }
 
+/// The same users again, on the files as they are now.
+pub(super) fn again(request: &Request, context: &Context, now: &Snapshot, shown: &Plan) -> Again {
+    let people = request.wants.iter().map(|want| &want.owner);
+    if !same_people(now, people) || now.facts.policy != context.snapshot.facts.policy {
+        return Again::Differs;
+    }
+    compare(planner::plan(now, &context.policy, request), shown)
+}
+
 /// A plan that somebody wrote down: applied to exactly the files that it was made from, or not at all.
 struct Saved {
     path: PathBuf,
@@ -104,7 +113,7 @@ struct Saved {
 }
 
 impl Ask for Saved {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let plan = saved::load(context, &self.path)?;
         in_use::judged(context, plan, self.force, |_, _| Ok(Plan::default()))
     }

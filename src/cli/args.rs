@@ -171,6 +171,10 @@ pub(super) struct Apply {
     pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) how: How,
+    /// For PAM: who logs in gets ranges, where the policy's [users] say so and nothing is there yet. Tells the
+    /// system log alone, takes three seconds at most, and exits 0 whatever happens
+    #[arg(long, requires = "yes", conflicts_with_all = ["users", "all", "group", "from", "count", "range", "replace", "reclaim", "force", "allow_unknown_owner", "keep_going", "skip_directory_hosts", "plan", "dry_run", "verify"])]
+    pub(super) hook: bool,
     /// Start containers: before the change on the planned files, after it on the host
     #[arg(long)]
     pub(super) verify: bool,
@@ -321,7 +325,7 @@ pub(super) struct Verify {
     #[arg(value_name = "USER")]
     pub(super) user: Option<OsString>,
     /// Try a saved plan: containers of its users, in a world of IDs that nobody has
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "command", "timeout"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "command", "timeout", "rootfs"])]
     pub(super) plan: Option<PathBuf>,
     /// Of many users of a plan start the containers of N
     #[arg(long, value_name = "N", default_value_t = SAMPLE, value_parser = parse_sample, requires = "plan")]
@@ -335,8 +339,12 @@ pub(super) struct Verify {
     #[arg(long, value_name = "TRIPLES", value_parser = parse_triples)]
     pub(super) gidmap: Option<Map>,
     /// Ask an installed engine instead, as the user: whether it has the IDs that the files give
-    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["plan", "command", "userns", "gidmap"])]
+    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["plan", "command", "userns", "gidmap", "rootfs"])]
     pub(super) engine: Option<Engine>,
+    /// Give CMD this folder as its root, read-only, nosuid and nodev, instead of the host's. The user must be able
+    /// to go there; it gets a /proc, a small /dev, and empty /tmp, /var/tmp and /run, where it has these folders
+    #[arg(long, value_name = "DIR", requires = "command")]
+    pub(super) rootfs: Option<PathBuf>,
     /// A command to run in it, on a read-only view of the host
     #[arg(last = true, value_name = "CMD")]
     pub(super) command: Vec<OsString>,

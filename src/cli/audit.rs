@@ -10,6 +10,7 @@ use super::change::{self, Again, Ask, Manner, compare};
 use super::facts::Context;
 use super::output::{Output, json_text};
 use super::plan::worse;
+use super::progress::Progress;
 use super::proving::with_findings;
 use crate::error::{Code, Result};
 use crate::findings::{Finding, Status, Survey, audit};
@@ -39,23 +40,27 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     };
     let mut mend = Mend { out: args.out.as_deref(), findings: &manner.findings };
     let ended = change::run(global, &manner, output, &mut mend)?;
-    let left = if how.dry_run { found } else { survey(global)?.1 };
+    let left = if how.dry_run { found } else { survey(global, output)?.1 };
     Ok(worse(ended, exit(&left, args.strict)))
 }
 
 /// Finds and reports everything.
 fn look(global: &Global, output: Output) -> Result<Vec<Finding>> {
-    let (context, found) = survey(global)?;
+    let (context, found) = survey(global, output)?;
     output.text(&findings_text(&found, output.style))?;
     output.text(&if found.is_empty() { clean(&context) } else { summary_text(&found) })?;
     Ok(found)
 }
 
-fn survey(global: &Global) -> Result<(Context, Vec<Finding>)> {
+fn survey(global: &Global, output: Output) -> Result<(Context, Vec<Finding>)> {
+    let mut progress = Progress::new(output);
     let mut context = Context::survey(global)?;
     let owners = planner::unknown_owners(&context.snapshot);
+    progress.step(|| format!("looking up {} owners", owners.len()));
     host::look_up_owners(&mut context.snapshot, &owners);
+    progress.step(|| "looking for faults".to_owned());
     let found = audit(&Survey::new(&context.snapshot, &context.policy)).findings;
+    progress.clear();
     Ok((context, found))
 }
 
@@ -78,12 +83,12 @@ struct Mend<'a> {
 }
 
 impl Ask for Mend<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let plan = planner::repairs(&context.snapshot, &context.policy)?;
         if let Some(path) = self.out {
             let shown = Shown { snapshot: &context.snapshot, plan: &plan };
             let document = with_findings(plan_json(shown), self.findings);
-            super::write_named(path, &json_text(&document)?)?;
+            super::write_named(path, &json_text(&document)?, 0o644)?;
         }
         Ok(plan)
     }

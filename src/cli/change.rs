@@ -12,7 +12,7 @@ use super::output::Output;
 use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
 use super::progress::Progress;
 use super::proving::{Proofs, with_findings};
-use super::{memory, state};
+use super::{hook, memory, state};
 use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
 use crate::error::{Code, Error, Result};
 use crate::planner::{Action, Assignment, Owner, Plan};
@@ -25,7 +25,7 @@ use crate::text::escape;
 /// What a command asks of the planner.
 pub(super) trait Ask {
     /// Gathers what is needed, name services included, and plans.
-    fn plan(&mut self, context: &mut Context) -> Result<Plan>;
+    fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan>;
 
     /// What is said where there is nothing to do and nobody to name.
     fn nothing(&self) -> &'static str {
@@ -98,8 +98,9 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             state::note_unfinished(&context.snapshot, output);
         }
         progress.step(|| "planning".to_owned());
-        let plan = ask.plan(&mut context)?;
+        let made = ask.plan(&mut context, &mut progress);
         progress.clear();
+        let plan = made?;
         let shown = Shown { snapshot: &context.snapshot, plan: &plan };
         show(shown, ask.nothing(), output)?;
         let refused = exit(&plan, manner.keep_going);
@@ -141,7 +142,8 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             _ => error,
         })?;
         progress.step(|| "committing".to_owned());
-        let attempted = attempt(global, manner, &context, ask, &plan);
+        let options = Options { lock_timeout: how.lock_timeout, ..Options::default() };
+        let attempted = attempt(global, manner.command, &options, &context, ask, &plan);
         progress.clear();
         match attempted? {
             Outcome::Committed(done) => {
@@ -179,15 +181,16 @@ fn busy(how: &How) -> Error {
     .fix("wait until the other programs are done, or give a longer --lock-timeout")
 }
 
-/// One attempt under the locks.
-fn attempt(
+/// One attempt under the locks. How much of the history is kept is the policy's to say.
+pub(super) fn attempt(
     global: &Global,
-    manner: &Manner<'_>,
+    command: &str,
+    options: &Options,
     context: &Context,
     ask: &dyn Ask,
     plan: &Plan,
 ) -> Result<Outcome> {
-    let change = |facts: &Snapshot, plan: &Plan| change(facts, plan, manner.command, ask.undoes());
+    let change = |facts: &Snapshot, plan: &Plan| change(facts, plan, command, ask.undoes());
     let mut replan = |now: &Snapshot| match ask.again(context, now, plan) {
         Again::Same(plan) => Replan::Same(change(now, &plan)),
         Again::Differs => Replan::Differs,
@@ -197,11 +200,7 @@ fn attempt(
     let mut judge = memory::judge(&context.snapshot, &context.policy);
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
-    let options = Options {
-        lock_timeout: manner.how.lock_timeout,
-        keep_history: context.policy.history_keep(),
-        ..Options::default()
-    };
+    let options = Options { keep_history: context.policy.history_keep(), ..options.clone() };
     commit::commit(&context.root, &context.snapshot, &first, &mut checks, &options)
 }
 
@@ -255,7 +254,8 @@ pub(super) fn change(
         forgot: state::forgot(snapshot, &plan.assignments),
     };
     let undone = undoes.map_or(&[][..], |entry| &entry.record.forgot);
-    let ledger = state::ledger_notes(snapshot, &plan.assignments, &plan.files, undone);
+    let ledger =
+        state::ledger_notes(snapshot, &plan.assignments, &plan.files, undone, command == hook::COMMAND);
     Change { files, ledger, record }
 }
 

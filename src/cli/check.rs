@@ -8,14 +8,14 @@ use super::verify;
 use crate::error::{Code, Error, Result};
 use crate::findings::{Check, Engine, Entry, Facts, Finding, Group, Survey, catalogue, check};
 use crate::host;
-use crate::range::{PerKind, Range};
+use crate::range::{Gid, Login, PerKind, Range, Uid};
 use crate::report::{entries_json, entries_text, findings_json, findings_text, summary_text, unseen_text};
-use crate::snapshot::Account;
+use crate::snapshot::{Account, Source};
 use crate::text::{escape, nearest};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.list {
-        output.text(&entries_text(output.style))?;
+        output.text(&entries_text(args.engine, output.style))?;
         output.document(entries_json)?;
         return Ok(0);
     }
@@ -28,8 +28,14 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let wanted =
         |entry: &Entry| (args.only.is_empty() || names(&args.only, entry)) && !names(&args.skip, entry);
     let mut context = Context::survey(global)?;
-    let account = account(&mut context, args)?;
-    let found = look(&mut context, &account, args.engine, wanted)?;
+    let (account, unresolved) = match account(&mut context, args) {
+        Ok(account) => (account, None),
+        Err(error) => match stranger().filter(|_| args.user.is_none() && nameless(&error)) {
+            Some(account) => (account, Some(error)),
+            None => return Err(error),
+        },
+    };
+    let found = look_at(&mut context, &account, unresolved, args.engine, wanted)?;
     show(&found, &account, args.engine, output)?;
     output.document(|| findings_json("check", &found))?;
     Ok(exit(&found, args.strict))
@@ -42,26 +48,72 @@ pub(super) fn look(
     engine: Engine,
     wanted: impl Fn(&Entry) -> bool,
 ) -> Result<Vec<Finding>> {
-    context.snapshot.accounts.add_user(account.clone());
-    let running = context.root.is_running();
+    look_at(context, account, None, engine, wanted)
+}
+
+/// [`look`], also for a caller of whom nobody knows an account.
+fn look_at(
+    context: &mut Context,
+    account: &Account,
+    unresolved: Option<Error>,
+    engine: Engine,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<Vec<Finding>> {
+    look_for(context, account, unresolved, engine, |facts| check(facts, wanted))
+}
+
+/// Gathers what is known of one user, for whatever looks at it.
+pub(super) fn look_for<T>(
+    context: &mut Context,
+    account: &Account,
+    unresolved: Option<Error>,
+    engine: Engine,
+    look: impl FnOnce(&Check<'_>) -> T,
+) -> Result<T> {
+    let ranges = if unresolved.is_none() {
+        context.snapshot.accounts.add_user(account.clone());
+        ranges(context, account)?
+    } else {
+        PerKind::default()
+    };
     let (machine, _) = host::machine(&context.root, Some(account))?;
-    let ranges = ranges(context, account)?;
-    let own_session = running && account.uid.get() == nix::unistd::getuid().as_raw();
-    Ok(check(
-        &Check {
-            survey: &Survey::new(&context.snapshot, &context.policy),
-            facts: Facts {
-                machine: &machine,
-                user: &account.name,
-                uid: account.uid,
-                gid: account.gid,
-                ranges: PerKind { uid: &ranges.uid, gid: &ranges.gid },
-            },
-            own_session,
-            engine,
+    let surroundings = host::surroundings(&context.root, &context.snapshot, account, engine)?;
+    let why = unresolved.map(|error| format!("{error}: {}", error.why));
+    let kept = host::kept_namespaces(&context.root, account.uid);
+    Ok(look(&Check {
+        survey: &Survey::new(&context.snapshot, &context.policy),
+        facts: Facts {
+            machine: &machine,
+            user: &account.name,
+            uid: account.uid,
+            gid: account.gid,
+            ranges: PerKind { uid: &ranges.uid, gid: &ranges.gid },
         },
-        wanted,
-    ))
+        surroundings: &surroundings,
+        kept: &kept,
+        account,
+        unresolved: why.as_deref(),
+        own_session: host::is_own_session(&context.root, account),
+        engine,
+    }))
+}
+
+/// Whether an error only says that nobody knows the caller's account: newuidmap would say no more.
+fn nameless(error: &Error) -> bool {
+    matches!(error.code, Code::UnknownUser | Code::LookupFailed)
+}
+
+/// Stands in for the account of a caller of whom only the uid is known.
+fn stranger() -> Option<Account> {
+    let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+    Some(Account {
+        name: Login::new(uid.to_string().as_bytes())?,
+        uid: Uid::new(uid),
+        gid: Gid::new(gid),
+        home: Vec::new(),
+        shell: Vec::new(),
+        source: Source::Nss,
+    })
 }
 
 /// Whose containers: of a tree anybody's, here the caller's unless root asks.
@@ -77,8 +129,12 @@ fn account(context: &mut Context, args: &Args) -> Result<Account> {
     host::find_user(&mut context.snapshot, &super::select::bytes(user))
 }
 
-/// The user's ranges. A directory that does not answer gives none, as for newuidmap.
+/// The user's ranges. A directory that does not answer gives none, as for newuidmap; that of a tree cannot be
+/// asked, and nothing of a tree is ever started.
 fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
+    if !context.root.is_running() {
+        return Ok(verify::file_ranges(context, account));
+    }
     match verify::ranges(context, account) {
         Err(error) if error.code == Code::LookupFailed => Ok(PerKind::default()),
         ranges => ranges,

@@ -53,12 +53,12 @@ pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
     output.text(words::SCENE)?;
 
     output.text(&words::step(1, words::PLAN, output.style))?;
-    let (context, first) = planned(&world, "tscherf", None)?;
+    let (context, first) = planned(&world, output, "tscherf", None)?;
     plan::show(Shown { snapshot: &context.snapshot, plan: &first }, plan::NOBODY, output)?;
 
     output.text(&words::step(2, words::APPLY, output.style))?;
     commit_there(&world, &context, &first)?;
-    let (context, again) = planned(&world, "tscherf", None)?;
+    let (context, again) = planned(&world, output, "tscherf", None)?;
     output.text(&words::files(PerKind::from_fn(|kind| &again.files[kind].after)))?;
 
     output.text(&words::step(3, words::VERIFY, output.style))?;
@@ -71,7 +71,7 @@ pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
     }
 
     output.text(&words::step(4, words::REFUSAL, output.style))?;
-    let (_, refused) = planned(&world, "dora", Range::parse(RANGE))?;
+    let (_, refused) = planned(&world, output, "dora", Range::parse(RANGE))?;
     output.text(&refusals_text(&refused.refusals, output.style))?;
 
     drop(world);
@@ -100,7 +100,7 @@ fn stage(host: &Root) -> Result<Stage> {
 }
 
 /// A plan on the world's files as they are now.
-fn planned(world: &World, user: &str, range: Option<Range>) -> Result<(Context, Plan)> {
+fn planned(world: &World, output: Output, user: &str, range: Option<Range>) -> Result<(Context, Plan)> {
     let root = Root::below(&world.root())?;
     let mut snapshot = host::snapshot(&root)?;
     // As its own people would name it; and a distribution's settings are none of the made-up host's.
@@ -112,7 +112,7 @@ fn planned(world: &World, user: &str, range: Option<Range>) -> Result<(Context, 
         range: range.map(|range| range.to_string()),
         ..Selection::default()
     };
-    let (_, plan) = planning::make(&mut context, &selection)?;
+    let (_, plan) = planning::make(&mut context, &selection, &mut Progress::new(output))?;
     Ok((context, plan))
 }
 

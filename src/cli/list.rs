@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use super::args::{Global, List as Args};
 use super::facts::Context;
 use super::output::{Output, print, width};
+use super::progress::Progress;
 use super::select::bytes;
 use crate::error::{Code, Error, Result};
 use crate::host;
@@ -26,6 +27,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .why("--map and --svg draw for people")
             .fix("leave --json out; list --json has the ranges"));
     }
+    let mut progress = Progress::new(output);
     let mut context = Context::load(global)?;
     if drawn {
         return draw(&context, args, output);
@@ -69,7 +71,10 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     };
     super::state::note_state(&context.snapshot, output);
     let whole = free.as_ref().filter(|_| args.users.is_empty());
-    output.text(&list_text(&owned, whole, context.snapshot.accounts.lookups.directory))?;
+    progress.step(|| format!("listing {} ranges", owned.len()));
+    let text = list_text(&owned, whole, context.snapshot.accounts.lookups.directory, output.style);
+    progress.clear();
+    output.text(&text)?;
     output.document(|| list_json(&owned, source, free.as_ref()))?;
     Ok(0)
 }
@@ -112,7 +117,7 @@ fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
         if path.as_os_str() == "-" {
             print(svg.as_bytes())?;
         } else {
-            super::write_named(path, svg.as_bytes())?;
+            super::write_named(path, svg.as_bytes(), 0o644)?;
         }
     }
     if args.map {

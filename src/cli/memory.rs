@@ -48,8 +48,9 @@ fn released(snapshot: &mut Snapshot, root: &Root) -> Result<()> {
             .map(|r| Released { kind: r.kind, owner: r.owner, uid: r.uid.map(Uid::new), range: r.range })
             .collect();
         let owners = ledger.owners.into_iter();
-        snapshot.known =
-            owners.map(|o| Known { owner: o.owner, uid: o.uid.map(Uid::new), local: o.local }).collect();
+        snapshot.known = owners
+            .map(|o| Known { owner: o.owner, uid: o.uid.map(Uid::new), local: o.local, hook: o.hook })
+            .collect();
     }
     Ok(())
 }

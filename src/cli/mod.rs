@@ -11,6 +11,7 @@ mod engine;
 mod explain;
 mod facts;
 mod history;
+mod hook;
 mod in_use;
 mod list;
 mod memory;
@@ -30,6 +31,7 @@ mod template;
 mod undo;
 mod verify;
 mod who;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -44,6 +46,11 @@ use crate::error::{Code, Error, Result};
 use args::{Cli, Color, Command, Global};
 use output::Output;
 
+/// The command line as clap sees it: completions and the manual are made from it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command line and gives the process's exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
@@ -51,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == container::WORKER) {
         return container::worker_main();
     }
+    crate::sys::shed_inherited();
     ExitCode::from(run_command(&args))
 }
 
@@ -95,7 +103,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<u8> {
                     .fix("leave --json out"));
             }
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "subidctl", &mut script);
+            clap_complete::generate(*shell, &mut command(), "subidctl", &mut script);
             output::print(&script).map(|()| 0)
         }
     }
@@ -160,12 +168,12 @@ fn to_stderr(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Writes a file that the user named.
-fn write_named(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file that the user named, with these permission bits.
+fn write_named(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     if path.as_os_str() == "-" {
         return Err(Error::new(Code::Usage, "- is no file to write to")
             .why("what goes to stdout is for people, or with --json the one document")
             .fix("name the file; for one that is called so: ./-"));
     }
-    crate::commit::write_file(path, bytes)
+    crate::commit::write_file(path, bytes, mode)
 }

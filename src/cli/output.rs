@@ -1,7 +1,7 @@
 //! What a command prints and how it ends: text or one JSON document, and the exit code.
 
 use std::io::{BufWriter, IsTerminal as _, Write};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -31,12 +31,21 @@ impl Output {
             Color::Never => false,
         };
         let terminal = std::io::stdout().is_terminal();
+        let to_terminal = std::io::stderr().is_terminal();
         Self {
             json: global.json,
             quiet: global.quiet,
             verbose: global.verbose,
-            style: Style { color: color(terminal), full: global.verbose || !terminal },
-            errors: Style { color: color(std::io::stderr().is_terminal()), full: true },
+            style: Style {
+                color: color(terminal),
+                full: global.verbose || !terminal,
+                width: if terminal { width() } else { 0 },
+            },
+            errors: Style {
+                color: color(to_terminal),
+                full: true,
+                width: if to_terminal { columns(std::io::stderr().as_fd()) } else { 0 },
+            },
         }
     }
 
@@ -78,7 +87,14 @@ impl Output {
 
 /// How wide lines for people may be: the terminal's columns, 80 where there is none.
 pub(super) fn width() -> usize {
-    crate::sys::size(std::io::stdout().as_fd()).ok().map_or(80, |size| usize::from(size.ws_col)).max(40)
+    columns(std::io::stdout().as_fd())
+}
+
+fn columns(of: BorrowedFd<'_>) -> usize {
+    // A terminal that does not know its size says 0.
+    let columns =
+        crate::sys::size(of).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    columns.unwrap_or(80).max(40)
 }
 
 /// A document as text that a terminal may be shown.

@@ -6,6 +6,7 @@ use super::args::{Global, Plan as Args};
 use super::facts::Context;
 use super::output::{Output, json_text};
 use super::planning;
+use super::progress::Progress;
 use crate::error::{Code, Result};
 use crate::planner::{Plan, precedence};
 use crate::report::{Shown, next_hint, plan_json, plan_text, refusals_text, warnings_text};
@@ -14,16 +15,19 @@ use crate::report::{Shown, next_hint, plan_json, plan_text, refusals_text, warni
 const PENDING: u8 = 3;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
+    let mut progress = Progress::new(output);
     let mut context = Context::load(global)?;
     if let Err(error) = context.refuse_directory() {
         return super::directory_host(&error, args.selection.skip_directory_hosts, output);
     }
     super::state::note_unfinished(&context.snapshot, output);
-    let (_, plan) = planning::make(&mut context, &args.selection)?;
+    let made = planning::make(&mut context, &args.selection, &mut progress);
+    progress.clear();
+    let (_, plan) = made?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };
     let refused = exit(&plan, args.selection.keep_going);
     if let Some(path) = args.out.as_ref().filter(|_| refused.is_none() || args.selection.keep_going) {
-        super::write_named(path, &json_text(&plan_json(shown))?)?;
+        super::write_named(path, &json_text(&plan_json(shown))?, 0o644)?;
     }
     show(shown, NOBODY, output)?;
     output.document(|| plan_json(shown))?;

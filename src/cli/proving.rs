@@ -161,6 +161,7 @@ pub(super) fn spec((account, ranges): &Person, helpers: Helpers) -> Spec {
         ranges: ranges.clone(),
         userns: Userns::default(),
         command: None,
+        root: None,
         timeout: CHECKS,
         command_timeout: None,
         helpers,

@@ -12,6 +12,7 @@ use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
 use super::in_use;
 use super::output::Output;
+use super::progress::Progress;
 use super::select::{bytes, range};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Top};
@@ -102,7 +103,7 @@ impl Request {
 }
 
 impl Ask for Giving<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let forget = self.args.forget.as_deref().map(range).transpose()?;
         let asked = self.args.range.as_deref().map(range).transpose()?;
         let mut named = Named::default();

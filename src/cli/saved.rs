@@ -33,7 +33,7 @@ pub(super) fn load(context: &mut Context, path: &Path) -> Result<Plan> {
     same_accounts(context, &mut assignments, &shown)?;
     let plan = assembled(context, assignments, repairs)?;
     let computed =
-        Shown { snapshot: &context.snapshot, plan: &plan }.files(Style { color: false, full: true });
+        Shown { snapshot: &context.snapshot, plan: &plan }.files(Style { full: true, ..Style::default() });
     if computed != saved.files {
         return Err(stale(&shown, "its diff is not what its assignments lead to: it was edited"));
     }

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use super::args::Selection;
 use super::facts::Context;
+use super::progress::Progress;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
 use crate::planner::{Owner, Refusal, Request, Want, Warning};
 use crate::range::{Count, Login, Range};
 use crate::snapshot::Account;
-use crate::text::escape;
+use crate::text::{escape, thousands};
 
 /// The request, who was refused while names were looked up, and what could not be seen.
 pub(super) struct Selected {
@@ -26,7 +27,11 @@ pub(super) struct Selected {
 /// # Errors
 /// `usage`, `empty-selection`, `empty-group` and faults of the list: of the request as a whole. A single
 /// user who is unknown or cannot be looked up is a refusal.
-pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Selected> {
+pub(super) fn select(
+    context: &mut Context,
+    selection: &Selection,
+    progress: &mut Progress,
+) -> Result<Selected> {
     let range = selection.range.as_deref().map(range).transpose()?;
     let mut gathered =
         Gathered { count: selection.count.as_deref().map(count).transpose()?, ..Gathered::default() };
@@ -35,7 +40,9 @@ pub(super) fn select(context: &mut Context, selection: &Selection) -> Result<Sel
     for user in &selection.users {
         gathered.named(context, selection, user.as_bytes(), range)?;
     }
-    for (user, own) in &from {
+    for ((user, own), number) in from.iter().zip(1..) {
+        progress
+            .step(|| format!("looking up user {} of {}", thousands(number), thousands(from.len() as u64)));
         if own.is_some() && selection.count.is_some() {
             return Err(Error::new(Code::Usage, "--count and a list with ranges exclude each other")
                 .why(format!("the list gives {} a range, which has its own count", escape(user)))

@@ -41,6 +41,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             .fix(fault.fix.clone()));
     }
     let selection = Selection { users: args.users.clone(), ..Selection::default() };
-    let apply = Apply { selection, plan: None, how: args.how.clone(), verify: true, sample: SAMPLE };
+    let apply =
+        Apply { selection, plan: None, how: args.how.clone(), hook: false, verify: true, sample: SAMPLE };
     apply::run(global, &apply, output, &Named { command: "setup", findings: json!(found) })
 }

@@ -90,12 +90,14 @@ pub(super) fn forgot(snapshot: &Snapshot, assignments: &[Assignment]) -> Vec<Led
 }
 
 /// What the ledger learns from a plan: the lines that are marked as released, those that come back, and
-/// which owners are local accounts. `undone` is what a change forgot that the plan undoes.
+/// which owners are local accounts and which a hook gave theirs. `undone` is what a change forgot that the
+/// plan undoes.
 pub(super) fn ledger_notes(
     snapshot: &Snapshot,
     assignments: &[Assignment],
     files: &PerKind<Planned>,
     undone: &[LedgerNote],
+    hook: bool,
 ) -> Vec<LedgerNote> {
     let mut notes = Vec::new();
     let known: HashSet<(Kind, &[u8], Range)> =
@@ -148,6 +150,7 @@ pub(super) fn ledger_notes(
                 owner: a.owner.clone(),
                 uid: a.uid.map(Uid::get),
                 local,
+                hook,
             }));
         }
     }

@@ -14,7 +14,7 @@ use crate::host::{self, Trust, read_named};
 use crate::idfile::Document;
 use crate::planner::{self, Owner};
 use crate::range::{Count, Kind, Range, SubId};
-use crate::report::unified;
+use crate::report::{templates_text, unified};
 use crate::template::{ALL, Template, find};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
@@ -32,7 +32,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
             fill_in(global, template, &mut values)?;
             let text = template.render(&values)?;
             match &args.to {
-                Some(path) => write(path, text, args, output),
+                Some(path) => write(path, text, template.mode, args, output),
                 None => print(text.as_bytes()).map(|()| 0),
             }
         }
@@ -49,17 +49,15 @@ fn no_json(output: Output) -> Result<()> {
 }
 
 fn list(output: Output) -> Result<u8> {
-    let text = |t: &Template| {
-        let keys: String = t.keys.iter().map(|(key, about)| format!("    {key:8} {about}\n")).collect();
-        format!("{}: {}\n{keys}", t.name, t.about)
-    };
-    output.text(&ALL.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    output.text(&templates_text(ALL, super::output::width()))?;
     output.document(|| {
         let keys = |t: &Template| -> Vec<Value> {
-            t.keys.iter().map(|(key, about)| json!({ "name": key, "about": about })).collect()
+            t.keys.iter().map(|k| json!({ "name": k.name, "about": k.about, "default": k.default })).collect()
         };
-        let all: Vec<Value> =
-            ALL.iter().map(|t| json!({ "name": t.name, "about": t.about, "keys": keys(t) })).collect();
+        let all: Vec<Value> = ALL
+            .iter()
+            .map(|t| json!({ "name": t.name, "about": t.about, "place": t.place, "keys": keys(t) }))
+            .collect();
         json!({ "schema": "subidctl.templates.v1", "templates": all })
     })?;
     Ok(0)
@@ -93,7 +91,7 @@ fn fill_in(global: &Global, template: &Template, values: &mut BTreeMap<String, S
     };
     let missing = |kind: &Kind| {
         let key = format!("new_{}", kind.name());
-        template.keys.iter().any(|(name, _)| *name == key) && !values.contains_key(&key)
+        template.keys.iter().any(|k| k.name == key) && !values.contains_key(&key)
     };
     let wanted: Vec<(Kind, Range)> =
         Kind::BOTH.into_iter().filter(missing).filter_map(|kind| Some((kind, old(kind)?))).collect();
@@ -108,7 +106,7 @@ fn fill_in(global: &Global, template: &Template, values: &mut BTreeMap<String, S
 }
 
 /// Writes the file; one that is there is shown as a diff, and replaced only on a yes.
-fn write(path: &Path, text: String, args: &Render, output: Output) -> Result<u8> {
+fn write(path: &Path, text: String, mode: u32, args: &Render, output: Output) -> Result<u8> {
     let there = path.symlink_metadata().is_ok();
     let after = Document::new(text.into_bytes());
     if there {
@@ -120,7 +118,7 @@ fn write(path: &Path, text: String, args: &Render, output: Output) -> Result<u8>
         output.text(&unified(&crate::text::path(path), Some(&before), &after, output.style))?;
         confirm("Replace this file?", args.yes, From::Stdin)?;
     }
-    super::write_named(path, after.as_bytes())?;
+    super::write_named(path, after.as_bytes(), mode)?;
     output.text(&format!("Written to {}.\n", crate::text::path(path)))?;
     Ok(0)
 }

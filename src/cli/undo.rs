@@ -10,6 +10,7 @@ use super::history;
 use super::in_use;
 use super::output::Output;
 use super::plan::committed;
+use super::progress::Progress;
 use super::state;
 use crate::error::{Code, Error, Result};
 use crate::planner::{self, Plan};
@@ -81,7 +82,7 @@ impl Back<'_> {
 }
 
 impl Ask for Back<'_> {
-    fn plan(&mut self, context: &mut Context) -> Result<Plan> {
+    fn plan(&mut self, context: &mut Context, _progress: &mut Progress) -> Result<Plan> {
         let plan = self.make(context, &context.snapshot)?;
         // All or nothing: there is no plan without some of the users.
         in_use::judged(context, plan, self.force, |_, _| Ok(Plan::default()))

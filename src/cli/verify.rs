@@ -11,6 +11,7 @@ use super::output::Output;
 use super::plan::committed;
 use super::progress::Progress;
 use super::proving::{CHECKS, People, failure, need_root, with_proofs};
+use super::why;
 use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
@@ -44,11 +45,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if let Some(plan) = &args.plan {
         return of_plan(global, plan, args, output);
     }
-    let userns = userns(args)?;
-    let mut context = Context::load(global).map_err(fail)?;
-    let account = account(&mut context, args.user.as_deref(), "start").map_err(fail)?;
-    super::state::note_state(&context.snapshot, output);
-    let proof = prove(&context, &account, args, userns, output.json && with_command).map_err(fail)?;
+    let proof = attempt(global, args, output).map_err(fail)?;
     if !with_command {
         output.text(&text(&proof))?;
     } else if !proof.ok && proof.command_exit.is_none() {
@@ -58,6 +55,27 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     }
     output.document(|| json(&proof))?;
     Ok(exit(&proof, with_command))
+}
+
+/// The proof, or why there can be none.
+fn attempt(global: &Global, args: &Args, output: Output) -> Result<Proof> {
+    let userns = userns(args)?;
+    if let Some(proof) = why::without_proc(&userns) {
+        return Ok(proof);
+    }
+    let mut context = match Context::load(global) {
+        Ok(context) => context,
+        Err(error) => return why::unreadable(global, args, &userns, error),
+    };
+    let account = match account(&mut context, args.user.as_deref(), "start") {
+        Ok(account) => account,
+        Err(error) => return why::of_nobody(args, &userns, error),
+    };
+    super::state::note_state(&context.snapshot, output);
+    let to_stderr = output.json && !args.command.is_empty();
+    let mut proof = prove(&context, &account, args, userns, to_stderr)?;
+    proof.failure = proof.failure.map(|failure| why::in_the_files(global, &account, failure));
+    Ok(proof)
 }
 
 /// Tries a saved plan, which is checked as `apply --plan` does before any container is made.
@@ -132,9 +150,17 @@ fn prove(
     let (machine, helpers) = host::machine(&context.root, Some(account))?;
     let command = (!args.command.is_empty()).then(|| args.command.clone());
     let person = (account.clone(), ranges(context, account)?);
+    let root = args.rootfs.as_deref().map(root_folder).transpose()?;
+    let (mut home, mut shell) = (account.home.clone(), account.shell.clone());
+    if root.is_some() {
+        (home, shell) = (b"/root".to_vec(), b"/bin/sh".to_vec());
+    }
     let spec = Spec {
         userns,
         command,
+        root,
+        home,
+        shell,
         command_timeout: args.timeout,
         timeout: args.timeout.unwrap_or(CHECKS),
         ..super::proving::spec(&person, helpers)
@@ -153,6 +179,25 @@ fn prove(
     proof
 }
 
+/// The folder that is to be CMD's root, from where the caller is. Whether the user may go there shows inside.
+fn root_folder(path: &Path) -> Result<Vec<u8>> {
+    let failed = |why: String| {
+        Error::new(Code::ReadFailed, format!("{} cannot be a root folder", crate::text::path(path)))
+            .why(why)
+            .fix("name the folder that holds bin, etc, usr … of a system")
+    };
+    match std::fs::metadata(path) {
+        Ok(folder) if folder.is_dir() => {}
+        Ok(_) => return Err(failed("it is no folder".to_owned())),
+        Err(error) => {
+            let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO));
+            return Err(failed(errno.desc().to_owned()));
+        }
+    }
+    let absolute = std::path::absolute(path).map_err(|error| failed(error.to_string()))?;
+    Ok(absolute.as_os_str().as_bytes().to_vec())
+}
+
 /// The user's ranges, in the order of the files, a line each, or of the directory that counts instead.
 pub(super) fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
     let snapshot = &context.snapshot;
@@ -163,10 +208,16 @@ pub(super) fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec
         }
         return Ok(ranges);
     }
+    Ok(file_ranges(context, account))
+}
+
+/// The user's ranges of the files, in their order, a line each.
+pub(super) fn file_ranges(context: &Context, account: &Account) -> PerKind<Vec<Range>> {
+    let snapshot = &context.snapshot;
     let spellings = Owner::account(account.clone()).spellings(&snapshot.accounts);
     let empty = Document::default();
     let files = PerKind::from_fn(|kind| snapshot.files[kind].document.as_ref().unwrap_or(&empty));
-    Ok(Holders::new(files).ranges(&spellings))
+    Holders::new(files).ranges(&spellings)
 }
 
 /// A directory that gives nothing cannot be told from one that is down.

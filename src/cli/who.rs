@@ -25,7 +25,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     for id in ids {
         answers.push((id, planner::who(&context.snapshot, &context.policy, id)?));
     }
-    output.text(&who_text(&answers))?;
+    output.text(&who_text(&answers, output.style))?;
     output.document(|| who_json(&answers))?;
     Ok(0)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FallocateFlags, OFlag, fallocate, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, linkat, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, close, fchown, fsync, linkat, unlinkat};
 
 use crate::error::{Error, Result};
 use crate::sys::retry;
@@ -57,6 +57,8 @@ impl Folder {
             Errno::ENOSPC | Errno::EDQUOT => "make room on its file system and run the command again",
             Errno::EFBIG => "raise the limit on the size of files (ulimit -f) and run the command again",
             Errno::EROFS => "mount its file system read-write and run the command again",
+            Errno::EMFILE => "raise the limit on open files (ulimit -n) and run the command again",
+            Errno::EISDIR => "see what is in the folder of that name, and remove it",
             Errno::EACCES | Errno::EPERM => {
                 "run it as root; if you are, look at lsattr, the mount and the security module's log"
             }
@@ -114,6 +116,7 @@ impl Folder {
         let made = fill(&file, bytes)
             .and_then(|()| dress(&file, like))
             .and_then(|()| retry(|| fsync(&file)))
+            .and_then(|()| closed(file))
             .map_err(failed);
         if made.is_err() {
             // The first error is the one to tell; a name that stays is removed by the next commit.
@@ -174,6 +177,15 @@ fn fill(file: &File, bytes: &[u8]) -> nix::Result<()> {
     }
     // At its place, so that a part that is written again after an interruption is the same part.
     file.write_all_at(bytes, 0).map_err(|e| errno(&e))
+}
+
+/// Some file systems say only here that what was written could not be kept (close(2)). Linux closes the
+/// descriptor also where a signal came.
+pub(super) fn closed(file: File) -> nix::Result<()> {
+    match close(file) {
+        Err(Errno::EINTR) => Ok(()),
+        result => result,
+    }
 }
 
 /// Owner first, since it may take mode bits away; the mode last, since an ACL sets its group bits.

@@ -1,4 +1,5 @@
-//! The locks that shadow takes, in its order: `.pwd.lock`, `subuid.lock`, `subgid.lock`.
+//! The locks that shadow takes, in its order: `.pwd.lock`, `subuid.lock`, `subgid.lock`; and after them the
+//! leases that keep out who knows none of these.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -8,8 +9,10 @@ use nix::sys::stat::Mode;
 
 use super::dotlock::{self, Attempt, Dotlock, Held};
 use super::folder::Folder;
+use super::lease::{self, Lease};
 use super::shield::Shield;
 use crate::error::{Code, Error, Result};
+use crate::range::Kind;
 use crate::sys::{LockTry, retry, try_lock_whole};
 
 const PWD_LOCK: &str = ".pwd.lock";
@@ -24,6 +27,7 @@ const POLL_DOT: Duration = Duration::from_millis(75);
 /// All locks, held; and the shield that belongs to them. Dropped in reverse order.
 pub(super) struct Locks<'f> {
     etc: &'f Folder,
+    leases: Vec<Lease>,
     dotlocks: Vec<Dotlock>,
     /// Closing any descriptor of this process on the file would give the lock up (fcntl(2)): nothing else
     /// here opens it.
@@ -75,11 +79,25 @@ impl<'f> Locks<'f> {
             return Ok(Try::Busy(held, POLL_PWD));
         }
         // From here on dropping `locks` gives back what was taken.
-        let mut locks = Self { etc, dotlocks: Vec::new(), _pwd: pwd, since: Instant::now(), _shield: shield };
+        let mut locks = Self {
+            etc,
+            leases: Vec::new(),
+            dotlocks: Vec::new(),
+            _pwd: pwd,
+            since: Instant::now(),
+            _shield: shield,
+        };
         for name in DOTLOCKS {
             match dotlock::take(etc, name).map_err(failed(name))? {
                 Attempt::Ours(lock) => locks.dotlocks.push(lock),
                 Attempt::Held(why) => return Ok(Try::Busy(why, POLL_DOT)),
+            }
+        }
+        for kind in Kind::BOTH {
+            match lease::take(etc, kind.file()) {
+                Ok(lease) => locks.leases.extend(lease),
+                // It does not wait for .pwd.lock either: see often whether it is done.
+                Err(held) => return Ok(Try::Busy(held, POLL_PWD)),
             }
         }
         Ok(Try::Ours(locks))
@@ -96,6 +114,7 @@ impl<'f> Locks<'f> {
     }
 
     fn unlock(&mut self) -> Vec<String> {
+        self.leases.clear();
         let newest_first = std::mem::take(&mut self.dotlocks).into_iter().rev();
         newest_first.filter_map(|lock| lock.release(self.etc)).collect()
     }

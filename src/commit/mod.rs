@@ -7,6 +7,7 @@
 
 mod dotlock;
 mod folder;
+mod lease;
 mod locks;
 mod log;
 mod recovery;
@@ -16,6 +17,7 @@ mod store;
 mod swap;
 mod transaction;
 
+pub use log::{connect as connect_log, warn};
 pub use recovery::{Recovered, recover};
 pub use single::write_file;
 pub use transaction::{commit, pending};

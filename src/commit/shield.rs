@@ -55,10 +55,12 @@ impl Drop for Shield {
             // Lowering is always allowed.
             let _ = setrlimit(resource, soft, hard);
         }
-        // What a limit that could not be raised has sent is told by the call that failed (EFBIG).
-        let mut limits = SigSet::empty();
-        limits.add(Signal::SIGXFSZ);
-        crate::sys::discard_pending(&limits);
+        // What a limit that could not be raised has sent is told by the call that failed (EFBIG); and somebody
+        // waited for a lease, which is given back by now.
+        let mut known = SigSet::empty();
+        known.add(Signal::SIGXFSZ);
+        known.add(Signal::SIGIO);
+        crate::sys::discard_pending(&known);
         // Last, so that a signal that is delivered here finds everything as it was.
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.signals), None);
     }

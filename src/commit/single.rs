@@ -8,19 +8,20 @@ use nix::sys::stat::Mode;
 
 use super::folder::{Folder, Like};
 use crate::error::{Code, Error, Result};
+use crate::sys::retry;
 
-/// Writes a file that the user named (`--out`), whole or not at all, with mode 0644. An existing regular
-/// file is replaced; a link, device or folder is refused.
+/// Writes a file that the user named (`--out`), whole or not at all, with these permission bits. An existing
+/// regular file is replaced; a link, device or folder is refused.
 ///
 /// # Errors
 /// `untrusted-file` for anything but a regular file, `write-failed` for everything else.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let writing =
         |errno| Error::writing("write", path, errno).fix("name a file in a folder that you may write");
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| writing(Errno::EINVAL))?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let dir = open(parent, flags, Mode::empty()).map_err(writing)?;
+    let dir = retry(|| open(parent, flags, Mode::empty())).map_err(writing)?;
     let folder = Folder::new(dir, parent.to_owned());
     let there = folder.stat(name).map_err(writing)?;
     if there.is_some_and(|stat| stat.st_mode & libc::S_IFMT != libc::S_IFREG) {
@@ -29,7 +30,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
             .fix("name another file"));
     }
     let temp = format!(".subidctl.{}.{name}", std::process::id());
-    folder.temp(&temp, bytes, &Like::mode(0o644))?;
+    folder.temp(&temp, bytes, &Like::mode(mode))?;
     folder.rename(&temp, name).and_then(|()| folder.sync()).map_err(|errno| {
         // Where the rename happened the temporary name is gone already.
         let _ = folder.remove(&temp);
@@ -48,12 +49,12 @@ mod tests {
         let at = |name| tree.path().join(name);
         std::fs::write(at("victim"), "victim").unwrap();
         symlink(at("victim"), at("link")).unwrap();
-        assert_eq!(write_file(&at("link"), b"x").unwrap_err().code, Code::UntrustedFile);
+        assert_eq!(write_file(&at("link"), b"x", 0o644).unwrap_err().code, Code::UntrustedFile);
         assert_eq!(std::fs::read(at("victim")).unwrap(), b"victim");
-        write_file(&at("new"), b"1").unwrap();
-        write_file(&at("new"), b"2").unwrap();
+        write_file(&at("new"), b"1", 0o644).unwrap();
+        write_file(&at("new"), b"2", 0o644).unwrap();
         assert_eq!(std::fs::read(at("new")).unwrap(), b"2");
         assert_eq!(std::fs::read_dir(tree.path()).unwrap().count(), 3);
-        assert_eq!(write_file(&at("no/such"), b"x").unwrap_err().code, Code::WriteFailed);
+        assert_eq!(write_file(&at("no/such"), b"x", 0o644).unwrap_err().code, Code::WriteFailed);
     }
 }

@@ -62,7 +62,7 @@ impl Tree {
                 edits: vec![LineEdit { line: line_number, old: None, new: Some(line.as_bytes().to_vec()) }],
             }
         });
-        let owner = KnownOwner { owner: b"al".to_vec(), uid: Some(1001), local: true };
+        let owner = KnownOwner { owner: b"al".to_vec(), uid: Some(1001), local: true, hook: false };
         let record = Record { command: "apply".into(), owners: vec!["al".into()], ..Record::default() };
         Change { files, ledger: vec![LedgerNote::Owner(owner)], record }
     }

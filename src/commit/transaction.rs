@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
-use super::folder::Folder;
+use super::folder::{self, Folder};
 use super::locks::Locks;
 use super::recovery::{self, Recovered};
 use super::store::Store;
@@ -163,7 +163,8 @@ impl Work<'_> {
     fn begin(&self, journal: &Journal) -> Result<()> {
         self.etc
             .appear(JOURNAL, JOURNAL_TEMP, &journal.to_bytes(), 0o644)
-            .and_then(|_| self.etc.sync())
+            .and_then(folder::closed)
+            .and_then(|()| self.etc.sync())
             .map_err(|errno| self.etc.failed("write", JOURNAL, errno))
     }
 

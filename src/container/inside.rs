@@ -58,7 +58,7 @@ fn run(
     sys::close_from(PROTOCOL_FD.unsigned_abs() + 1);
     // A host without network namespaces has containers still: what follows has a check of its own.
     let network = unshare(CloneFlags::CLONE_NEWNET);
-    let host = if words.is_empty() { None } else { Some(command::host_view()?) };
+    let view = if words.is_empty() { None } else { Some(command::view(request.root.as_deref())?) };
     own_root()?;
     look(channel)?;
     let Some(Incoming { message: Reply::Check, fds: files, .. }) =
@@ -70,8 +70,8 @@ fn run(
     drop(files);
     channel.send(&Event::Ready, &[]).map_err(at(Step::Probe, "protocol"))?;
     let reply = channel.receive::<Reply>().map_err(at(Step::Probe, "protocol"))?;
-    match (reply.map(|r| r.message), host) {
-        (Some(Reply::Run), Some(host)) => command::run(channel, &host, words, request.terminal),
+    match (reply.map(|r| r.message), view) {
+        (Some(Reply::Run), Some(view)) => command::run(channel, &view, words, request.terminal),
         _ => Ok(0),
     }
 }

@@ -187,9 +187,7 @@ fn exec(
 
 /// Default handlers for all signals, and none blocked.
 fn default_signals() -> nix::Result<()> {
-    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
-        sys::default_action(signal)?;
-    }
+    sys::default_actions()?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 

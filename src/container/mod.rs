@@ -56,6 +56,8 @@ pub struct Spec {
     pub userns: Userns,
     /// CMD with its arguments, run after the probes on a read-only view of the host's files.
     pub command: Option<Vec<OsString>>,
+    /// Another root folder for CMD: an absolute path, looked up with the user's rights.
+    pub root: Option<Vec<u8>>,
     /// How long everything but CMD may take.
     pub timeout: Duration,
     /// How long CMD may take; without a limit where `None`.

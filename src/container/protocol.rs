@@ -34,6 +34,8 @@ pub(super) struct Request {
     pub(super) timeout: u64,
     /// Whether standard input is a terminal that CMD's session is to own.
     pub(super) terminal: bool,
+    /// CMD's root folder, where it is not the host's.
+    pub(super) root: Option<Vec<u8>>,
 }
 
 impl Request {

@@ -95,13 +95,20 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
         }
     };
     let launch = Launch { identity, stdio, own_session, world };
-    let worker = launch::start(spec, &launch, &theirs)?;
+    let worker = match launch::start(spec, &launch, &theirs) {
+        Ok(worker) => worker,
+        Err(error) => {
+            let words = format!("{}: {}", error.what, error.why);
+            return Ok(failed(spec, machine, world, Step::Drop, words.as_bytes()));
+        }
+    };
     drop(theirs);
     let worker = Worker { pid: worker, own_session };
 
     let timeout = u64::try_from(spec.timeout.as_millis()).unwrap_or(u64::MAX);
     let is_terminal = terminal.as_ref().is_some_and(Terminal::is_input);
-    let request = Request { maps: maps.clone(), own: own(spec), timeout, terminal: is_terminal };
+    let root = spec.root.clone();
+    let request = Request { maps: maps.clone(), own: own(spec), timeout, terminal: is_terminal, root };
     // A worker that is gone already has said why, or the end of the stream says so below.
     let _ = ours.send(&request, &helpers);
     // This one the container reads, after the worker has read the other.

@@ -12,7 +12,7 @@ use nix::pty::{grantpt, posix_openpt, unlockpt};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
-use nix::unistd::{fchown, read, write};
+use nix::unistd::{fchown, read, tcgetpgrp, write};
 
 use super::protocol::{time_left, wait_readable};
 use crate::range::Uid;
@@ -20,6 +20,9 @@ use crate::sys;
 
 /// Bytes relayed at once.
 const CHUNK: usize = 4096;
+
+/// How often is looked whether CMD's session has the terminal: a Ctrl-C that comes before would be nobody's.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How long the rest of CMD's output may take.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -101,7 +104,10 @@ impl Terminal {
         let Some((signals, _)) = &self.signals else { return Err(Errno::EINVAL) };
         let mut keys = self.is_input();
         let mut screen = true;
+        let mut owned = false;
         loop {
+            owned = owned || self.is_owned();
+            let patience = if owned || !keys { deadline } else { deadline.min(Instant::now() + LOOK) };
             let ready = {
                 let watch =
                     |fd, on: bool| PollFd::new(fd, if on { PollFlags::POLLIN } else { PollFlags::empty() });
@@ -111,9 +117,9 @@ impl Terminal {
                     watch(until, true),
                     watch(signals.as_fd(), true),
                     watch(if screen { self.master.as_fd() } else { until }, true),
-                    watch(if keys { self.own[0].as_fd() } else { until }, true),
+                    watch(if keys && owned { self.own[0].as_fd() } else { until }, true),
                 ];
-                match poll(&mut fds, time_left(deadline)) {
+                match poll(&mut fds, time_left(patience)) {
                     Err(Errno::EINTR) => continue,
                     result => result?,
                 };
@@ -122,7 +128,7 @@ impl Terminal {
             if screen && ready[2] {
                 screen = self.show()?;
             }
-            if keys && ready[3] {
+            if keys && owned && ready[3] {
                 keys = self.press()?;
             }
             if ready[1] {
@@ -140,6 +146,11 @@ impl Terminal {
                 return Err(Errno::ETIMEDOUT);
             }
         }
+    }
+
+    /// Whether a session has the new terminal, so that keys which make signals have somebody to go to.
+    fn is_owned(&self) -> bool {
+        tcgetpgrp(&self.master).is_ok_and(|group| group.as_raw() > 0)
     }
 
     /// Shows what CMD wrote before it ended. The kernel passes it on with a delay, and says when all is done:

@@ -85,6 +85,20 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
+        id: "podman-no-range",
+        group: Group::Allocators,
+        severity: Status::Error,
+        title: "root's podman gives containers IDs of an owner without a range",
+        explain: "With --userns=auto root's podman takes the IDs of each container from the lines of containers, or of \
+                  whom root-auto-userns-user in /etc/containers/storage.conf names. No account of that name is needed. \
+                  Looked for where that key is set, or a unit in /etc/containers/systemd says UserNS=auto.",
+        consequence: "Cannot find mappings for user \"containers\"",
+        repair: "sudo subidctl apply --allow-unknown-owner --count 1048576 OWNER",
+        audit: Some(|survey| all(needs(survey, Allocator::Podman))),
+        reach: Reach::Nobody,
+        ..BASE
+    },
+    Entry {
         id: "kubelet-range",
         group: Group::Allocators,
         severity: Status::Error,
@@ -268,6 +282,10 @@ fn needs(survey: &Survey<'_>, by: Allocator) -> Vec<Seen> {
                 message: format!("{} needs a line of {owner}, who has {has} in {}", by.name(), path(kind)),
                 evidence: need.place.clone(),
                 fix: match shell_word(&need.owner) {
+                    // No account needs to have this name; a million IDs are enough for many containers.
+                    Some(name) if by == Allocator::Podman && !known => {
+                        format!("sudo subidctl apply --allow-unknown-owner --count 1048576 {name}")
+                    }
                     Some(name) => format!("sudo subidctl apply {name}"),
                     None => format!("give {owner} a range"),
                 },

@@ -3,7 +3,10 @@
 use super::order::causes;
 use super::survey::audit;
 use super::{Entry, Facts, Finding, Group, Reach, Seen, Status, Survey, catalogue};
-use crate::text::escape;
+use crate::proof::{self, Kept};
+use crate::range::Kind;
+use crate::snapshot::{Account, Fact, Surroundings};
+use crate::text::{escape, shell_word};
 
 /// What the containers are for: what one engine cannot do without is advice for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -67,6 +70,14 @@ pub struct Check<'a> {
     pub survey: &'a Survey<'a>,
     /// The user, the user's ranges, helpers and kernel.
     pub facts: Facts<'a>,
+    /// Everything around.
+    pub surroundings: &'a Surroundings,
+    /// Namespaces that the user's engines keep.
+    pub kept: &'a [(proof::Engine, Kept)],
+    /// The account; where nobody knows it, what stands in for it.
+    pub account: &'a Account,
+    /// Why nobody knows an account of the caller's uid, where that is so.
+    pub unresolved: Option<&'a str>,
     /// Whether the caller is the user: only then its environment says anything of the user's sessions.
     pub own_session: bool,
     /// What for.
@@ -74,23 +85,56 @@ pub struct Check<'a> {
 }
 
 impl Check<'_> {
+    /// The user as a word of a command; `None` where the name cannot be pasted.
+    pub(super) fn word(&self) -> Option<String> {
+        shell_word(self.facts.user.as_bytes())
+    }
+
+    /// The home folder that the account has.
+    pub(super) fn account_home(&self) -> Option<String> {
+        String::from_utf8(self.account.home.clone()).ok().filter(|home| !home.is_empty())
+    }
+
+    /// A command of the user's, as the caller gets to run it.
+    pub(super) fn as_user(&self, command: &str) -> String {
+        match (self.own_session, self.word()) {
+            (true, _) => command.to_owned(),
+            (false, Some(user)) if command.starts_with("systemctl --user ") => {
+                let rest = command.trim_start_matches("systemctl --user ");
+                format!("sudo systemctl --user -M {user}@ {rest}")
+            }
+            (false, Some(user)) => format!("sudo -iu {user} {command}"),
+            (false, None) => format!("as this user: {command}"),
+        }
+    }
+
     /// Whether a directory says what the user has, and the lines of the files count for nothing.
     fn by_directory(&self) -> bool {
         self.survey.snapshot.nsswitch.directory().is_some()
     }
 
-    /// Whether an owner, as a finding names it, is this user. A zero too many and blanks are part of what is
-    /// wrong with a line, and change nothing about whose it was meant to be.
+    /// Whether an owner, as a finding names it, is this user. A zero too many, blanks and signs before the name are
+    /// part of what is wrong with a line, and change nothing about whose it was meant to be.
     fn is_user(&self, owner: &str) -> bool {
-        let owner = owner.trim_ascii();
+        let owner = owner.trim_ascii().trim_start_matches(['+', '-', '!', '@']);
         let number = owner.trim_start_matches('0');
         owner == escape(self.facts.user.as_bytes()) || number == self.facts.uid.to_string()
     }
 
     /// Whether what an audit found keeps this user's containers from starting, or endangers them.
     fn concerns(&self, entry: &Entry, finding: &Finding) -> bool {
+        let named = [&finding.owner, &finding.other].into_iter().flatten();
         entry.reach == Reach::Everybody
-            || [&finding.owner, &finding.other].into_iter().flatten().any(|owner| self.is_user(owner))
+            || named.cloned().chain(self.meant(finding)).any(|owner| self.is_user(&owner))
+    }
+
+    /// Whose a line was meant to be that no program takes for anybody's.
+    fn meant(&self, finding: &Finding) -> Option<String> {
+        let (None, Some(file), Some(line)) = (&finding.owner, &finding.file, finding.line) else {
+            return None;
+        };
+        let kind = Kind::BOTH.into_iter().find(|kind| *file == super::survey::path(*kind))?;
+        self.survey.bytes(kind, line).split(|b| *b == b':').next().map(escape)
     }
 }
 
@@ -105,15 +149,19 @@ pub fn check(check: &Check<'_>, wanted: impl Fn(&Entry) -> bool) -> Vec<Finding>
         let found = of_entry.filter(|finding| check.concerns(entry, finding)).cloned().collect();
         all.push((entry, look(entry, check, found)));
     }
-    let faults: Vec<&str> = all
-        .iter()
-        .filter(|(_, found)| found.iter().any(|f| f.status.is_fault()))
-        .map(|(e, _)| e.id)
-        .collect();
+    // What keeps nothing from starting is no cause of what is graver.
+    let worst = |found: &[Finding]| {
+        found.iter().filter(|finding| finding.status.is_found()).map(|finding| finding.status.rank()).min()
+    };
+    let ranks: Vec<(&str, u8)> = all.iter().filter_map(|(e, found)| Some((e.id, worst(found)?))).collect();
+    let cause_of = |finding: &Finding| {
+        let least = finding.status.rank().max(Status::Error.rank());
+        let grave = |id: &str| ranks.iter().any(|(of, rank)| *of == id && *rank <= least);
+        causes(finding.id).find(|cause| grave(cause))
+    };
     let mut found: Vec<Finding> = Vec::new();
-    for (entry, findings) in all.into_iter().filter(|(entry, _)| wanted(entry)) {
-        let cause = causes(entry.id).find(|cause| faults.contains(cause));
-        found.extend(findings.into_iter().map(|finding| match cause {
+    for (_, findings) in all.into_iter().filter(|(entry, _)| wanted(entry)) {
+        found.extend(findings.into_iter().map(|finding| match cause_of(&finding) {
             Some(cause) if finding.status.is_found() => followed(finding, cause),
             _ => finding,
         }));
@@ -124,31 +172,57 @@ pub fn check(check: &Check<'_>, wanted: impl Fn(&Entry) -> bool) -> Vec<Finding>
 
 /// What one entry finds, or that it finds nothing.
 fn look(entry: &Entry, check: &Check<'_>, audited: Vec<Finding>) -> Vec<Finding> {
-    let without = |status, message: &str| {
-        vec![Finding {
-            consequence: String::new(),
-            ..entry.finding(Seen { status: Some(status), message: message.to_owned(), ..Seen::default() })
-        }]
-    };
+    let without = |status, message: &str| vec![entry.nothing(status, message)];
     let severity = entry.severity_for(check.engine);
     if severity == Status::NotApplicable {
-        return without(severity, &format!("{} does without", check.engine.name()));
+        let message = match check.engine {
+            Engine::Any => "looked for with --for kubelet".to_owned(),
+            engine => format!("{} does without", engine.name()),
+        };
+        return without(severity, &message);
+    }
+    if entry.group.needs_processes() && !check.surroundings.live {
+        return without(Status::NotApplicable, "nothing runs in a tree without /proc");
+    }
+    if entry.group == Group::Session && !check.surroundings.systemd {
+        return without(Status::NotApplicable, "systemd does not run here");
     }
     if entry.session && !check.own_session {
         return without(Status::Skipped, "not this session");
     }
-    let mut found = entry.find(&check.facts);
-    // What both find is said once, with the lines that only the audit knows. Of a directory there are none.
-    if entry.in_audit() && !check.by_directory() {
+    let mut found = match entry.look {
+        Some(look) => look(check).into_iter().map(|seen| entry.of_user(&check.facts, seen)).collect(),
+        None => entry.find(&check.facts),
+    };
+    // What both find is said once, with the lines that only the audit knows. Where a directory counts, no
+    // user's lines do.
+    if entry.in_audit() && (entry.reach == Reach::Everybody || !check.by_directory()) {
         found = audited;
     }
     if found.is_empty() {
         return without(Status::Ok, "nothing found");
     }
-    for finding in found.iter_mut().filter(|finding| finding.status == entry.severity) {
-        finding.status = severity;
+    for finding in &mut found {
+        if !finding.status.is_found() {
+            *finding = entry.nothing(finding.status, &finding.message);
+            continue;
+        }
+        if finding.status == entry.severity {
+            finding.status = severity;
+        }
+        if !entry.in_audit() {
+            finding.fix = check.survey.there(std::mem::take(&mut finding.fix));
+        }
     }
     found
+}
+
+/// What can be seen of something that may not be there; what cannot be read is not said to be missing.
+pub(super) fn known<T>(fact: &Fact<T>, look: impl FnOnce(Option<&T>) -> Option<Seen>) -> Vec<Seen> {
+    match fact {
+        Fact::Unreadable(why) => vec![Seen::skipped(why.clone())],
+        fact => look(fact.seen()).into_iter().collect(),
+    }
 }
 
 /// What follows from a fault that is named itself.
@@ -156,6 +230,25 @@ fn followed(finding: Finding, cause: &str) -> Finding {
     let message = format!("because {cause}: {}", finding.message);
     Finding { status: Status::Skipped, message, fix: String::new(), ..finding }
 }
+
+/// What daemons of the user's cannot do without.
+pub(super) const DAEMONS: &[(Engine, Status)] = &[
+    (Engine::Docker, Status::Error),
+    (Engine::Nerdctl, Status::Error),
+    (Engine::Apptainer, Status::NotApplicable),
+    (Engine::Lxc, Status::NotApplicable),
+];
+
+/// What misleads podman, and no other.
+pub(super) const PODMAN_ALONE: &[(Engine, Status)] = &[
+    (Engine::Podman, Status::Error),
+    (Engine::Docker, Status::NotApplicable),
+    (Engine::Nerdctl, Status::NotApplicable),
+    (Engine::Buildah, Status::NotApplicable),
+    (Engine::Apptainer, Status::NotApplicable),
+    (Engine::Lxc, Status::NotApplicable),
+    (Engine::Kubelet, Status::NotApplicable),
+];
 
 /// For entries that only the kubelet cares about.
 pub(super) const KUBELET_ALONE: &[(Engine, Status)] = &[
@@ -182,11 +275,5 @@ impl Entry {
             None if engine == Engine::Kubelet && !self.group.concerns_kubelet() => Status::NotApplicable,
             None => self.severity,
         }
-    }
-}
-
-impl Group {
-    const fn concerns_kubelet(self) -> bool {
-        !matches!(self, Self::Helpers)
     }
 }

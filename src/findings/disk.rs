@@ -1,7 +1,7 @@
 //! Both files as files: mode, owner, links, mounts.
 
 use super::survey::path;
-use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all};
+use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all, is_map};
 use crate::range::Kind;
 use crate::snapshot::{FileStatus, IdFile};
 
@@ -72,6 +72,10 @@ pub(super) static ENTRIES: &[Entry] = &[
                   the file as the user and say 'permission denied'. There is nothing secret in it.",
         consequence: "some programs find no range for anybody",
         repair: "sudo chmod a+r FILE",
+        // Up to shadow 4.19 a helper without root's rights says nothing at all.
+        explains: |step, words| {
+            is_map(step) && (words.contains("without a word") || words.contains("cannot open"))
+        },
         audit: Some(|survey| all(each(survey, unreadable))),
         reach: Reach::Everybody,
         ..BASE

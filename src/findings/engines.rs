@@ -1,11 +1,21 @@
-//! Why an installed engine does not have the IDs that the files give. Nobody looks for these but
-//! `verify --engine`, which asks the engine itself.
+//! Why an installed engine does not have the IDs that the files give. Most of it shows only where the engine
+//! itself is asked: `verify --engine`.
 
-use super::{BASE, Entry, Group, Status};
+use super::{BASE, Check, Entry, Group, Reach, Seen, Status};
 use crate::idmap::Extent;
 use crate::proof::{Engine, Failure, Kept, Step};
 use crate::range::{Kind, Login, PerKind};
+use crate::snapshot::Package;
 use crate::text::shell_word;
+
+/// Docker and nerdctl come with runc, the others do without.
+const STORES: &[(super::Engine, Status)] = &[
+    (super::Engine::Docker, Status::NotApplicable),
+    (super::Engine::Nerdctl, Status::NotApplicable),
+    (super::Engine::Apptainer, Status::NotApplicable),
+    (super::Engine::Lxc, Status::NotApplicable),
+    (super::Engine::Kubelet, Status::NotApplicable),
+];
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -17,6 +27,18 @@ pub(super) static ENTRIES: &[Entry] = &[
                   proves nothing, neither good nor bad.",
         consequence: "nobody knows whether this engine would work",
         repair: "install the engine; where its program cannot be trusted, put the real one in its place",
+        look: Some(missing),
+        ..BASE
+    },
+    Entry {
+        id: "runtime-missing",
+        group: Group::Engines,
+        title: "neither crun nor runc is installed",
+        explain: "podman and buildah leave it to one of them to make a container.",
+        consequence: "podman run: default OCI runtime not found",
+        repair: "install crun",
+        look: Some(runtime),
+        engines: STORES,
         ..BASE
     },
     Entry {
@@ -30,6 +52,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "images with files of higher IDs cannot be unpacked, as if the range had not been given",
         repair: "podman system migrate, as the user; of a daemon: systemctl --user restart docker \
                  (containerd)",
+        look: Some(stale),
         ..BASE
     },
     Entry {
@@ -42,6 +65,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "every file of another owner than root fails: 'potentially insufficient UIDs or GIDs'",
         repair: "mend what keeps the ranges from being mapped: subidctl verify USER names it; then, as the user: \
                  podman system migrate",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -53,6 +77,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   this build of the engine does not ask.",
         consequence: "containers run with IDs that nobody planned for them",
         repair: "see what the engine reads: getsubids USER, and its own settings",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -63,6 +88,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   or more, alone.",
         consequence: "apptainer --fakeroot refuses, although other engines work",
         repair: "sudo subidctl apply --count N USER, where N is what the user has and 65536 more",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -74,6 +100,7 @@ pub(super) static ENTRIES: &[Entry] = &[
                   user lingers.",
         consequence: "nobody knows which IDs its containers would have; none can run now",
         repair: "systemctl --user start docker (containerd), as the user",
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -86,9 +113,74 @@ pub(super) static ENTRIES: &[Entry] = &[
                   settings or its network may be broken.",
         consequence: "this engine's containers do not start",
         repair: "see what the engine says when it is asked for more: podman --log-level=debug unshare true",
+        reach: Reach::Nobody,
         ..BASE
     },
 ];
+
+/// Whether an engine that was asked for by name is there at all.
+fn missing(check: &Check<'_>) -> Vec<Seen> {
+    use super::Engine as For;
+    let program = match check.engine {
+        For::Podman => "podman",
+        For::Docker => "dockerd-rootless.sh",
+        For::Nerdctl => "nerdctl",
+        For::Buildah => "buildah",
+        For::Apptainer => "apptainer",
+        For::Lxc => "lxc-usernsexec",
+        For::Kubelet | For::Any => return Vec::new(),
+    };
+    let seen = || Seen {
+        status: Some(Status::Warning),
+        message: format!("{} is not installed", check.engine.name()),
+        evidence: format!("no {program} in the usual folders"),
+        fix: format!("install {}", check.engine.name()),
+        ..Seen::default()
+    };
+    if check.surroundings.programs.contains_key(program) { Vec::new() } else { vec![seen()] }
+}
+
+/// What makes podman's and buildah's containers.
+fn runtime(check: &Check<'_>) -> Vec<Seen> {
+    let programs = &check.surroundings.programs;
+    let there = |names: &[&str]| names.iter().any(|name| programs.contains_key(*name));
+    if there(&["crun", "runc"]) || !there(&["podman", "buildah"]) {
+        return Vec::new();
+    }
+    vec![Seen {
+        message: "nothing is installed that makes containers".to_owned(),
+        evidence: "neither crun nor runc in the usual folders".to_owned(),
+        fix: check.surroundings.packages.install(Package::Runtime),
+        ..Seen::default()
+    }]
+}
+
+/// Namespaces that engines keep, and that have other IDs than the user.
+fn stale(check: &Check<'_>) -> Vec<Seen> {
+    let facts = &check.facts;
+    let differs = |engine: Engine, kept: &Kept| {
+        // Without ranges that is what has to be mended first.
+        let own = PerKind { uid: facts.uid.get(), gid: facts.gid.get() };
+        let expected = |kind: Kind| engine.expected(own[kind], facts.ranges[kind]);
+        Kind::BOTH.iter().any(|kind| expected(*kind).is_some_and(|expected| expected != kept.maps[*kind]))
+    };
+    let named = |engine: Engine| {
+        let all = matches!(check.engine, super::Engine::Any);
+        all || check.engine.name() == engine.name()
+    };
+    let kept = check.kept.iter().filter(|(engine, kept)| named(*engine) && differs(*engine, kept));
+    let seen = |(engine, kept): &(Engine, Kept)| Seen {
+        message: format!("{} still has the namespace that it made before the files changed", engine.name()),
+        evidence: format!("pid {} ({}) keeps it: {}", kept.pid, kept.place, maps(&kept.maps)),
+        fix: match engine {
+            Engine::Docker => check.as_user("systemctl --user restart docker"),
+            Engine::Nerdctl => check.as_user("systemctl --user restart containerd"),
+            _ => check.as_user("podman system migrate"),
+        },
+        ..Seen::default()
+    };
+    kept.map(seen).collect()
+}
 
 /// What was seen of an engine that is not as it should be.
 #[derive(Debug)]

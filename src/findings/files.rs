@@ -1,10 +1,10 @@
 //! The user's own lines, as far as they keep a container from starting.
 
-use super::{BASE, Entry, Facts, Group, Seen, Status, all, is_map};
+use super::{BASE, Check, Entry, Facts, Group, Seen, Status, all, is_map};
 use crate::idmap::{MAX_EXTENTS, PAGE, podman, text_len};
 use crate::proof::Step;
 use crate::range::Kind;
-use crate::text::shell_word;
+use crate::text::{escape, shell_word};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -17,7 +17,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "rootless containers get a single ID",
         repair: "sudo subidctl apply USER",
         explains: |step, _| step == Step::Prepare,
-        find: |facts| each(facts, no_range),
+        find: no_range,
+        look: Some(none_here),
         ..BASE
     },
     Entry {
@@ -57,19 +58,58 @@ fn own(facts: &Facts<'_>, kind: Kind) -> u32 {
     }
 }
 
-fn no_range(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
-    facts.ranges[kind].is_empty().then(|| {
-        (
-            format!("{} has no subordinate {}s", facts.user, kind.name()),
-            format!(
-                "no line of {} (or {}) in /etc/{} that every program reads alike",
-                facts.user,
-                facts.uid,
-                kind.file()
-            ),
-            format!("sudo subidctl apply {}", user(facts)),
-        )
-    })
+/// One finding where both files lack it: one command mends both.
+fn no_range(facts: &Facts<'_>) -> Vec<Seen> {
+    let kinds: Vec<Kind> = Kind::BOTH.into_iter().filter(|kind| facts.ranges[*kind].is_empty()).collect();
+    let words = |word: fn(Kind) -> String| kinds.iter().map(|kind| word(*kind)).collect::<Vec<_>>();
+    let (files, names) =
+        (words(|kind| format!("/etc/{}", kind.file())), words(|kind| format!("{}s", kind.name())));
+    let seen = || Seen {
+        file: if let [file] = &files[..] { Some(file.clone()) } else { None },
+        message: format!("{} has no subordinate {}", facts.user, names.join(" and no subordinate ")),
+        evidence: format!("no line of {} ({}) that every program reads alike", facts.user, facts.uid),
+        fix: format!("sudo subidctl apply {}", user(facts)),
+        ..Seen::default()
+    };
+    if kinds.is_empty() { Vec::new() } else { vec![seen()] }
+}
+
+/// [`no_range`], with what the files and nsswitch.conf know of it.
+fn none_here(check: &Check<'_>) -> Vec<Seen> {
+    let switch = &check.survey.snapshot.nsswitch;
+    let directory = switch.directory().filter(|_| check.survey.snapshot.host.running);
+    let mut seen = no_range(&check.facts);
+    for seen in &mut seen {
+        if let Some(module) = directory {
+            let name = escape(module.name.as_bytes());
+            seen.file = Some(switch.path.clone());
+            seen.evidence = format!(
+                "{} line {}: subid: {name}; getsubids has no range of {}, and the files do not count",
+                switch.path, switch.subid.line, check.facts.user
+            );
+            seen.fix = if module.name == "sss" {
+                format!("ipa subid-generate --owner {}", user(&check.facts))
+            } else {
+                format!("sudo sed -i '{}s/.*/subid: files/' /etc/nsswitch.conf", switch.subid.line)
+            };
+        } else if let Some((file, line, owner)) = nobodys(check) {
+            seen.evidence = format!(
+                "{}; {file} line {line} is of {owner}, and no account has that name: was {} renamed?",
+                seen.evidence, check.facts.user
+            );
+        }
+    }
+    seen
+}
+
+/// The first line that grants IDs to a name that no account has.
+fn nobodys(check: &Check<'_>) -> Option<(String, usize, String)> {
+    let of = |kind: Kind| {
+        let mut claims = check.survey.live(kind);
+        let claim = claims.find(|claim| check.survey.account(claim.owner).is_none())?;
+        Some((format!("/etc/{}", kind.file()), claim.line, escape(claim.owner)))
+    };
+    Kind::BOTH.into_iter().find_map(of)
 }
 
 pub(super) fn own_id(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
@@ -108,7 +148,7 @@ fn too_long(facts: &Facts<'_>, kind: Kind) -> Option<Texts> {
                 map.len(),
                 PAGE - 1
             ),
-            format!("give {} fewer, larger ranges", facts.user),
+            replace(facts),
         )
     })
 }

@@ -17,7 +17,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         repair: "install the package with newuidmap: uidmap on Debian and Ubuntu, shadow-utils \
                  elsewhere",
         explains: |step, _| is_map(step),
-        find: |facts| each(facts, missing),
+        find: missing,
         ..BASE
     },
     Entry {
@@ -28,9 +28,22 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A helper that runs with root's rights must be a regular file of root's, in a folder of \
                   root's, that nobody else can write to. Such a one is never started.",
         consequence: "whoever can write to it can become any user",
-        repair: "remove the program and install its package anew",
+        repair: "install its package anew; where it is the folder: sudo chown root:root FOLDER && sudo chmod go-w FOLDER",
         explains: |step, _| is_map(step),
         find: |facts| each(facts, untrusted),
+        ..BASE
+    },
+    Entry {
+        id: "helper-script",
+        group: Group::Helpers,
+        severity: Status::Error,
+        title: "a helper is a script",
+        explain: "A setuid bit does nothing for a script: it runs with the caller's rights alone. Wrappers that \
+                  add a log or another path are put in the helper's place, and work for nobody but root.",
+        consequence: "newuidmap: write to uid_map failed: Operation not permitted",
+        repair: "put the program of the distribution's package back in its place",
+        explains: |step, _| is_map(step),
+        find: |facts| each(facts, script),
         ..BASE
     },
     Entry {
@@ -70,7 +83,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the kernel refuses the map",
         repair: "sudo mount -o remount,bind,suid MOUNT",
         explains: |step, words| is_map(step) && not_permitted(words),
-        find: |facts| each(facts, nosuid_mount),
+        find: nosuid_mounts,
         ..BASE
     },
     Entry {
@@ -92,14 +105,22 @@ fn each(facts: &Facts<'_>, find: fn(&Facts<'_>, Kind, &Helper) -> Option<Seen>) 
     facts.machine.helpers.iter().filter_map(|(kind, helper)| find(facts, kind, helper)).collect()
 }
 
-fn missing(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
-    helper.path.is_none().then(|| Seen {
-        file: Some(kind.helper().to_owned()),
-        message: format!("{} is not installed", kind.helper()),
-        evidence: format!("no {} in /usr/bin, /bin, /usr/sbin, /sbin, /usr/local/bin", kind.helper()),
+/// One finding where both are missing: one command installs both.
+fn missing(facts: &Facts<'_>) -> Vec<Seen> {
+    let kinds = Kind::BOTH.into_iter().filter(|kind| facts.machine.helpers[*kind].path.is_none());
+    let names: Vec<&str> = kinds.map(Kind::helper).collect();
+    let seen = |file: Option<&str>, message: String| Seen {
+        file: file.map(str::to_owned),
+        message,
+        evidence: "looked for in /usr/bin, /bin, /usr/sbin, /sbin, /usr/local/bin".to_owned(),
         fix: facts.machine.install.clone(),
         ..Seen::default()
-    })
+    };
+    match names[..] {
+        [] => Vec::new(),
+        [name] => vec![seen(Some(name), format!("{name} is not installed"))],
+        _ => vec![seen(None, format!("{} are not installed", names.join(" and ")))],
+    }
 }
 
 fn untrusted(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
@@ -108,7 +129,23 @@ fn untrusted(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
         file: Some(path.clone()),
         message: format!("{} cannot be trusted: {why}", kind.helper()),
         evidence: format!("{path}: mode {:04o}, owner {}: {why}", helper.mode, helper.uid),
-        fix: format!("remove {path} and install it anew: {}", facts.machine.install),
+        fix: match path.rsplit_once('/').map(|(folder, _)| shell_word(folder.as_bytes())) {
+            Some(Some(folder)) if why.contains("folder") => {
+                format!("sudo chown root:root {folder} && sudo chmod go-w {folder}")
+            }
+            _ => facts.machine.install.clone(),
+        },
+        ..Seen::default()
+    })
+}
+
+fn script(facts: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
+    let path = usable(helper).filter(|_| helper.script)?;
+    Some(Seen {
+        file: Some(path.to_owned()),
+        message: format!("{} is a script, which gets no rights from its setuid bit", kind.helper()),
+        evidence: format!("{path} begins with #!"),
+        fix: facts.machine.install.clone(),
         ..Seen::default()
     })
 }
@@ -173,6 +210,22 @@ fn both(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
     })
 }
 
+/// One finding for one mount: one command mends it.
+fn nosuid_mounts(facts: &Facts<'_>) -> Vec<Seen> {
+    let mut seen = each(facts, nosuid_mount);
+    let mounts = facts.machine.helpers.iter().map(|(_, helper)| helper.nosuid_mount.as_ref());
+    if let [Some(uid), Some(gid)] = mounts.collect::<Vec<_>>()[..]
+        && uid == gid
+    {
+        seen.truncate(1);
+        for seen in &mut seen {
+            "newuidmap and newgidmap lie on a nosuid mount".clone_into(&mut seen.message);
+            seen.file = None;
+        }
+    }
+    seen
+}
+
 fn nosuid_mount(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
     let (path, mount) = (usable(helper)?, helper.nosuid_mount.as_ref()?);
     Some(Seen {
@@ -191,6 +244,8 @@ fn shadowed(_: &Facts<'_>, kind: Kind, helper: &Helper) -> Option<Seen> {
     let (path, other) = (usable(helper)?, helper.shadowed_by.as_ref()?);
     Some(Seen {
         file: Some(other.clone()),
+        // One without privileges fails, one with some works.
+        status: helper.shadow_powerless.then_some(Status::Error),
         message: format!("PATH finds {other} before {path}"),
         evidence: format!("{other} is the first {} in PATH", kind.helper()),
         ..Seen::default()

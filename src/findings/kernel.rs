@@ -4,6 +4,7 @@ use super::{BASE, Entry, Facts, Group, Seen, Status, is_map, not_permitted};
 use crate::idmap::Extent;
 use crate::proof::Step;
 use crate::range::{Kind, Range};
+use crate::snapshot::Helper;
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -67,33 +68,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "A switch of Debian's and Arch's older or hardened kernels: only root may make user namespaces.",
         consequence: "no rootless container can start",
         repair: "sudo sysctl -w kernel.unprivileged_userns_clone=1",
-        explains: |step, _| step == Step::Unshare,
+        explains: |step, words| step == Step::Unshare && not_permitted(words),
         find: |facts| {
             let off = facts.machine.kernel.unprivileged_userns_clone == Some(0);
             one(off, "user namespaces are for root alone", || {
                 "/proc/sys/kernel/unprivileged_userns_clone is 0".into()
-            })
-        },
-        ..BASE
-    },
-    Entry {
-        id: "apparmor-userns",
-        group: Group::Kernel,
-        severity: Status::Error,
-        title: "AppArmor restricts user namespaces to programs with a profile",
-        explain: "Ubuntu from 23.10 on. A program needs a profile with the rule `userns,`. The engines come with \
-                  theirs; subidctl, and anything of your own, needs one too.",
-        consequence: "a program without such a profile gets no namespace, or one without capabilities",
-        repair: "install an AppArmor profile with `userns,` for this program's path, then: sudo \
-                 systemctl reload apparmor",
-        explains: |step, words| {
-            matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
-                && not_permitted(words)
-        },
-        find: |facts| {
-            let on = facts.machine.kernel.apparmor_restrict.is_some_and(|value| value != 0);
-            one(on, "AppArmor restricts user namespaces", || {
-                "/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1".into()
             })
         },
         ..BASE
@@ -108,7 +87,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "no rootless container can start from here",
         repair: "run it outside the chroot, or enter the tree by pivot_root (systemd-nspawn, \
                  unshare -R)",
-        explains: |step, _| step == Step::Unshare,
+        explains: |step, words| step == Step::Unshare && not_permitted(words),
         find: |facts| {
             one(facts.machine.process.chroot, "this is a chroot", || {
                 "no mount point / in /proc/self/mountinfo".into()
@@ -171,15 +150,45 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "newuidmap serves only processes whose group is the one of passwd; newgrp, sg and batch \
                   systems change it.",
         consequence: "newuidmap: Target process … is owned by a different user",
-        repair: "log in again, or leave the shell that newgrp or sg began",
+        repair: "newgrp, which begins a shell with the account's own group",
         explains: |step, words| is_map(step) && words.contains("is owned by a different user"),
         find: |facts| {
             let Some((now, primary)) = facts.machine.process.gid_differs else { return Vec::new() };
-            one(true, "the primary group is another one", || {
-                format!("group {now}, while passwd says {primary}")
-            })
+            vec![Seen {
+                message: "the primary group is another one".to_owned(),
+                evidence: format!("group {now}, while passwd says {primary}"),
+                fix: "newgrp".to_owned(),
+                ..Seen::default()
+            }]
         },
         session: true,
+        ..BASE
+    },
+];
+
+/// What may refuse a container, and is on on many a host where all works: named where nothing else is found.
+pub(super) static CONFINED: &[Entry] = &[
+    Entry {
+        id: "apparmor-userns",
+        group: Group::Kernel,
+        severity: Status::Error,
+        title: "AppArmor restricts user namespaces to programs with a profile",
+        explain: "Ubuntu from 23.10 on. A program needs a profile with the rule `userns,`. The engines come with \
+                  theirs; subidctl, and anything of your own, needs one too.",
+        consequence: "a program without such a profile gets no namespace, or one without capabilities",
+        repair: "install an AppArmor profile with `userns,` for this program's path, then: sudo \
+                 systemctl reload apparmor",
+        explains: |step, words| {
+            matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
+                && not_permitted(words)
+        },
+        find: |facts| {
+            let on = facts.machine.kernel.apparmor_restrict.is_some_and(|value| value != 0);
+            one(on, "AppArmor restricts user namespaces", || {
+                "/proc/sys/kernel/apparmor_restrict_unprivileged_userns is 1".into()
+            })
+        },
+        look: Some(super::confined::apparmor),
         ..BASE
     },
     Entry {
@@ -187,9 +196,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         group: Group::Kernel,
         severity: Status::Warning,
         title: "a seccomp filter is active",
-        explain: "Container engines forbid new namespaces and mounts to what runs inside.",
+        explain: "Container engines forbid new namespaces and mounts to what runs inside, and so does a unit with \
+                  RestrictNamespaces= or SystemCallFilter=.",
         consequence: "the filter may refuse what a container needs",
-        repair: "run the outer container with --security-opt seccomp=unconfined",
+        repair: "allow new namespaces: in a unit RestrictNamespaces=no, for an outer container --security-opt \
+                 seccomp=unconfined",
         explains: |step, words| {
             matches!(step, Step::Unshare | Step::Enter | Step::Mount | Step::Command) && not_permitted(words)
         },
@@ -203,7 +214,7 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// What the entry's own words mend, where it is found.
-fn one(found: bool, message: &str, evidence: impl FnOnce() -> String) -> Vec<Seen> {
+pub(super) fn one(found: bool, message: &str, evidence: impl FnOnce() -> String) -> Vec<Seen> {
     if !found {
         return Vec::new();
     }
@@ -213,7 +224,7 @@ fn one(found: bool, message: &str, evidence: impl FnOnce() -> String) -> Vec<See
 /// Bits of linux/capability.h.
 const SETGID: u32 = 6;
 const SETUID: u32 = 7;
-const SYS_ADMIN: u32 = 21;
+pub(super) const SYS_ADMIN: u32 = 21;
 
 fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
     let process = &facts.machine.process;
@@ -224,7 +235,8 @@ fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
             missing.push(name);
         }
     }
-    if lacks(SYS_ADMIN) && facts.machine.helpers.iter().any(|(_, helper)| helper.file_caps.is_none()) {
+    let setuid = |helper: &Helper| helper.path.is_some() && helper.file_caps.is_none();
+    if lacks(SYS_ADMIN) && facts.machine.helpers.iter().any(|(_, helper)| setuid(helper)) {
         missing.push("CAP_SYS_ADMIN");
     }
     let names = missing.join(", ");
@@ -237,20 +249,34 @@ fn bounding_set(facts: &Facts<'_>) -> Vec<Seen> {
     if missing.is_empty() { Vec::new() } else { vec![seen] }
 }
 
+/// One finding where both kinds lack the same.
 fn outer_map(facts: &Facts<'_>) -> Vec<Seen> {
     let lacking = |kind: Kind| {
         let map = &facts.machine.process.maps[kind];
-        let range = facts.ranges[kind].iter().find(|range| !mapped(map, **range))?;
-        let name = kind.name();
-        Some(Seen {
-            file: Some(format!("/etc/{}", kind.file())),
-            message: format!("{name}s {range} do not exist in this user namespace"),
-            evidence: format!("/proc/self/{name}_map does not hold {range}: {}", show(map)),
+        Some((kind, *facts.ranges[kind].iter().find(|range| !mapped(map, **range))?))
+    };
+    let seen = |kinds: &[Kind], range: Range| {
+        let names =
+            |word: fn(Kind) -> String| kinds.iter().map(|kind| word(*kind)).collect::<Vec<_>>().join(" and ");
+        let map = kinds.first().map_or_else(String::new, |kind| show(&facts.machine.process.maps[*kind]));
+        Seen {
+            file: if let [kind] = kinds { Some(format!("/etc/{}", kind.file())) } else { None },
+            message: format!(
+                "{} {range} do not exist in this user namespace",
+                names(|kind| format!("{}s", kind.name()))
+            ),
+            evidence: format!(
+                "no {range} in {}: {map}",
+                names(|kind| format!("/proc/self/{}_map", kind.name()))
+            ),
             fix: format!("give the outer container {range}, or choose a range within its own IDs"),
             ..Seen::default()
-        })
+        }
     };
-    Kind::BOTH.into_iter().filter_map(lacking).collect()
+    match Kind::BOTH.map(lacking) {
+        [Some((_, uids)), Some((_, gids))] if uids == gids => vec![seen(&Kind::BOTH, uids)],
+        each => each.into_iter().flatten().map(|(kind, range)| seen(&[kind], range)).collect(),
+    }
 }
 
 fn show(map: &[Extent]) -> String {

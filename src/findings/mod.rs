@@ -1,18 +1,25 @@
 //! The catalogue of faults. One static table: an entry has its id, group, severity, text, the steps of a
 //! container that it can explain, and a function from facts to findings. One file a group.
 
+mod account;
 mod allocators;
 mod cause;
+mod cgroup;
 mod check;
 mod computed;
+mod confined;
 mod disk;
 mod engines;
 mod files;
+mod group;
 mod held;
 mod helpers;
 mod kernel;
+mod limits;
 mod lines;
 mod moves;
+mod nested;
+mod network;
 mod numbers;
 mod order;
 mod owners;
@@ -21,15 +28,18 @@ mod peers;
 mod pools;
 mod ranges;
 mod rows;
+mod session;
 mod shares;
 mod sources;
 mod spelling;
 mod state;
+mod storage;
 mod survey;
 
-pub use cause::{NO_ANSWER, cause};
+pub use cause::{GIVEN_ROOT, NO_ANSWER, cause, in_files, named};
 pub use check::{Check, Engine, check};
 pub use engines::{Asked, engine_cause};
+pub use group::Group;
 pub use rows::{ROWS, Row, rows_of};
 pub use survey::{Audit, Survey, audit};
 
@@ -51,71 +61,6 @@ pub struct Facts<'a> {
     pub gid: Gid,
     /// Its ranges, in the order of the files.
     pub ranges: PerKind<&'a [Range]>,
-}
-
-/// Which part of the system an entry is about; what `check --only` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Group {
-    /// newuidmap and newgidmap.
-    Helpers,
-    /// Kernel switches and the restrictions of this process.
-    Kernel,
-    /// One user's lines, as a container needs them.
-    Files,
-    /// Which IDs the lines hold, and whose else they are.
-    Ranges,
-    /// How the lines are written, and who reads them how.
-    Lines,
-    /// Whose the lines are, and whether they have what they should.
-    Owners,
-    /// Both files as files: mode, owner, links, mounts.
-    Disk,
-    /// What interrupted programs left, and what subidctl remembers.
-    State,
-    /// Other programs that take or give IDs here.
-    Allocators,
-    /// What login.defs and nsswitch.conf make useradd do.
-    Defaults,
-    /// What other tools' faults leave in the files.
-    Peers,
-    /// What an installed engine makes of them.
-    Engines,
-}
-
-impl Group {
-    /// All of them, in the catalogue's order.
-    pub const ALL: [Self; 11] = [
-        Self::Files,
-        Self::Ranges,
-        Self::Lines,
-        Self::Owners,
-        Self::Disk,
-        Self::State,
-        Self::Allocators,
-        Self::Defaults,
-        Self::Peers,
-        Self::Helpers,
-        Self::Kernel,
-    ];
-
-    /// Its name, as in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Helpers => "helpers",
-            Self::Kernel => "kernel",
-            Self::Files => "files",
-            Self::Ranges => "ranges",
-            Self::Lines => "lines",
-            Self::Owners => "owners",
-            Self::Disk => "disk",
-            Self::State => "state",
-            Self::Allocators => "allocators",
-            Self::Defaults => "defaults",
-            Self::Peers => "peers",
-            Self::Engines => "engines",
-        }
-    }
 }
 
 /// How bad it is, or that there is nothing to say.
@@ -216,6 +161,8 @@ pub struct Entry {
     explains: fn(Step, &str) -> bool,
     /// Looks for it on one user's way to a container.
     find: fn(&Facts<'_>) -> Vec<Seen>,
+    /// Instead, for `check` alone: looks for it in all that surrounds the user's containers.
+    look: Option<fn(&Check<'_>) -> Vec<Seen>>,
     /// Looks for it in both files and on the host, all owners; `None` where `audit` has no part in it.
     audit: Option<for<'s> fn(&'s Survey<'s>) -> Found<'s>>,
     /// Said only of lines of which nothing else is said.
@@ -251,6 +198,7 @@ const BASE: Entry = Entry {
     repair: "",
     explains: |_, _| false,
     find: |_| Vec::new(),
+    look: None,
     audit: None,
     alone: false,
     reach: Reach::Owner,
@@ -294,12 +242,33 @@ struct Seen {
     other: Option<Vec<u8>>,
 }
 
+impl Seen {
+    /// That it could not be looked at, and why.
+    fn skipped(why: String) -> Self {
+        Self { status: Some(Status::Skipped), message: why, ..Self::default() }
+    }
+
+    /// That it makes no sense here, and why.
+    fn not_applicable(why: &str) -> Self {
+        Self { status: Some(Status::NotApplicable), message: why.to_owned(), ..Self::default() }
+    }
+}
+
 impl Entry {
     /// Every finding of this entry.
     pub fn find(&self, facts: &Facts<'_>) -> Vec<Finding> {
-        let owner = || matches!(self.group, Group::Files | Group::Ranges).then(|| facts.user.to_string());
-        let finding = |seen: Seen| Finding { owner: owner(), ..self.finding(seen) };
-        (self.find)(facts).into_iter().map(finding).collect()
+        (self.find)(facts).into_iter().map(|seen| self.of_user(facts, seen)).collect()
+    }
+
+    fn of_user(&self, facts: &Facts<'_>, seen: Seen) -> Finding {
+        let owner = matches!(self.group, Group::Files | Group::Ranges).then(|| facts.user.to_string());
+        Finding { owner, ..self.finding(seen) }
+    }
+
+    /// That there is nothing to mend, and why.
+    fn nothing(&self, status: Status, message: &str) -> Finding {
+        let seen = Seen { status: Some(status), message: message.to_owned(), ..Seen::default() };
+        Finding { consequence: String::new(), later: None, fix: String::new(), ..self.finding(seen) }
     }
 
     /// Whether `audit` looks for it.
@@ -329,6 +298,7 @@ impl Entry {
 /// All entries, the more specific cause before the more general.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
     [
+        account::ENTRIES,
         files::ENTRIES,
         peers::ENTRIES,
         numbers::ENTRIES,
@@ -337,6 +307,14 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
         peers::WIDE,
         helpers::ENTRIES,
         kernel::ENTRIES,
+        limits::ENTRIES,
+        nested::ENTRIES,
+        confined::ENTRIES,
+        kernel::CONFINED,
+        session::ENTRIES,
+        storage::ENTRIES,
+        network::ENTRIES,
+        cgroup::ENTRIES,
         allocators::HIGH,
         lines::ENTRIES,
         spelling::ENTRIES,

@@ -11,10 +11,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         id: Oddity::BeyondSpace.id(),
         group: Group::Ranges,
         severity: Status::Critical,
-        title: "a range passes the last ID, 4294967295",
+        title: "a range passes the last ID, 4294967295, or has all IDs",
         explain: "IDs have 32 bits. shadow up to 4.19 takes such a line all the same and computes with 64 bits; 4.20 \
                   drops it (shadow db3ca9f9), and newuidmap then says that the range is not allowed, or before \
-                  'subuid overflow detected'. Made by hand, mostly by a last ID in the place of the count.",
+                  'subuid overflow detected'. All IDs, 0:4294967296, are more than 4.20 can count. Made by hand, \
+                  mostly by a last ID in the place of the count.",
         consequence: "what the owner gets depends on the version of shadow, and can be other IDs than the file says",
         repair: "sudo subidctl apply --replace USER; or sudo sed -i to take the line out",
         audit: Some(|survey| odd(survey, Oddity::BeyondSpace)),

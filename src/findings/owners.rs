@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::lines::rewritten;
 use super::survey::user_word;
-use super::{BASE, Entry, Found, Group, Seen, Status, Survey, all};
+use super::{BASE, Entry, Found, Group, Reach, Seen, Status, Survey, all};
 use crate::idfile::{Claim, Oddity};
 use crate::range::{Kind, Login, Uid};
-use crate::snapshot::{Account, Known};
+use crate::snapshot::{Account, Allocator, Known, SiteOwner};
 use crate::text::escape;
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -64,6 +64,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the next account with this uid inherits the range and the files in it",
         repair: "sudo subidctl release UID, or release --stale for all of them",
         audit: Some(|survey| unknown(survey, Why::Gone)),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -78,6 +79,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         consequence: "the next account of this name inherits the range and the files in it",
         repair: "sudo subidctl release USER, or release --stale for all of them",
         audit: Some(no_account),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {
@@ -147,6 +149,7 @@ fn nobodys<'s>(survey: &'s Survey<'s>) -> impl Iterator<Item = Nobodys<'s>> {
         survey
             .live(kind)
             .filter(|claim| survey.account(claim.owner).is_none() && possible(claim))
+            .filter(|claim| !is_name_alone(survey, claim.owner))
             .filter(move |claim| claim.is_canonical() || told.insert(claim.line))
             .map(move |claim| (kind, claim))
     };
@@ -154,6 +157,12 @@ fn nobodys<'s>(survey: &'s Survey<'s>) -> impl Iterator<Item = Nobodys<'s>> {
         let (why, account) = why(claim.owner);
         Nobodys { kind, claim, why, account }
     })
+}
+
+/// Whether root's podman takes IDs from this owner, who needs no account.
+fn is_name_alone(survey: &Survey<'_>, owner: &[u8]) -> bool {
+    let podman = |need: &SiteOwner| need.by == Allocator::Podman && need.owner == owner;
+    survey.snapshot.site.owners.iter().any(podman)
 }
 
 /// Whether the owner can be an account's at all.
@@ -307,6 +316,7 @@ mod tests {
             snapshot.files[kind].document = Some(Document::new(lines.as_bytes().to_vec()));
         }
         let known = |(owner, uid): (&str, u32)| Known {
+            hook: false,
             owner: owner.as_bytes().to_vec(),
             uid: Some(Uid::new(uid)),
             local: true,

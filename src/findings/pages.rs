@@ -41,6 +41,51 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
     Entry {
+        id: "root-unusable",
+        group: Group::Kernel,
+        title: "the folder given by --rootfs cannot be CMD's root",
+        explain: "It is looked up with the user's rights, not with root's: every folder on the way to it must be \
+                  open to the user (x). The kernel may also refuse to copy a mount that hides others.",
+        consequence: "CMD does not start",
+        repair: "namei -l DIR shows who may go where; put the tree where the user may go",
+        reach: Reach::Nobody,
+        ..BASE
+    },
+    Entry {
+        id: "userns-nesting",
+        group: Group::Kernel,
+        title: "there is no room for a user namespace in this one",
+        explain: "User namespaces lie one inside the other at most 32 deep (user_namespaces(7)), and one inside \
+                  counts for every one outside it: a limit there is reached here. From inside neither the depth nor \
+                  the limits outside can be seen.",
+        consequence: "clone: No space left on device",
+        repair: "run it in fewer containers, one inside the other; or raise user.max_user_namespaces outside",
+        reach: Reach::Nobody,
+        ..BASE
+    },
+    Entry {
+        id: "userns-limit-reached",
+        group: Group::Kernel,
+        title: "there are as many user namespaces as are allowed",
+        explain: "user.max_user_namespaces is how many each user may have at once. Each rootless engine and many a \
+                  browser's process has one.",
+        consequence: "clone: No space left on device",
+        repair: "sudo sysctl -w user.max_user_namespaces=28633",
+        reach: Reach::Nobody,
+        ..BASE
+    },
+    Entry {
+        id: "proc-missing",
+        group: Group::Kernel,
+        title: "/proc is missing, or shows other processes than ours",
+        explain: "Maps are written through /proc/PID/uid_map, and the helpers look there whose process it is. A \
+                  chroot or a new pid namespace has no /proc of its own until one is mounted.",
+        consequence: "no map can be written: newuidmap does not find the process, or finds another",
+        repair: "sudo mount -t proc proc /proc",
+        reach: Reach::Nobody,
+        ..BASE
+    },
+    Entry {
         id: "files-differ",
         group: Group::Ranges,
         severity: Status::Warning,

@@ -87,6 +87,8 @@ fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
         let mut seen = Vec::new();
         // The claims that reach highest so far, of two owners, the highest first.
         let mut reach: [Option<&Claim<'_>>; 2] = [None, None];
+        // Readers that differ about a line make several claims of it.
+        let mut told = HashSet::new();
         for claim in survey.live(kind) {
             let holder = survey.holder(claim.owner);
             let same =
@@ -94,6 +96,11 @@ fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
             let other = reach.into_iter().find(|held| !same(*held)).flatten();
             if let Some(other) =
                 other.filter(|other| other.line != claim.line && other.range.overlaps(claim.range))
+                && told.insert((
+                    claim.line.max(other.line),
+                    claim.line.min(other.line),
+                    claim.range.intersection(other.range),
+                ))
             {
                 seen.push(overlap(survey, &starts, kind, claim, other));
             }
@@ -139,8 +146,12 @@ fn overlap<'a>(
     // Whoever was there first keeps the IDs.
     let (later, first) = if claim.line > other.line { (claim, other) } else { (other, claim) };
     let (owner, file) = (escape(later.owner), path(kind));
-    let message =
-        format!("{common} of {owner} are also {}'s ({file} line {})", escape(first.owner), first.line);
+    let ids = if common == Range::single(common.first()) {
+        format!("{} of {owner} is", common.first())
+    } else {
+        format!("{common} of {owner} are")
+    };
+    let message = format!("{ids} also {}'s ({file} line {})", escape(first.owner), first.line);
     let mut fix = survey.another(later.owner);
     if let Some(account) = survey.account(later.owner) {
         // The range of the other file that goes with it: the one of the same start, else the lowest.
@@ -308,6 +319,9 @@ mod tests {
         assert_eq!(found(wide), [("overlap", 1)], "the one ID too many is the fault");
         assert_eq!(found("b:165536:65536\na:100000:65537\n"), [("overlap", 2)]);
         assert_eq!(found("a:100000:65537\nb:165530:65536\n"), [("overlap", 2)]);
+        let joined = "c:1:1\na\0x:1:2\nb:300000:10\nb:300000:10\n";
+        let twice = found(joined).into_iter().filter(|fault| *fault == ("overlap", 4)).count();
+        assert_eq!(twice, 1, "{:?}", found(joined));
         assert_eq!(found("!a:100000:10\nb:100009:10\n"), [("over-released", 2)]);
         assert_eq!(found("#a:100000:10\na:100009:10\n"), [], "an owner's own former line");
         assert_eq!(found("!a:100000:90\n!c:100010:1\nb:100080:10\n"), [("over-released", 3)]);

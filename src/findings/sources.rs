@@ -7,6 +7,19 @@ use crate::text::escape;
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
+        id: "nsswitch-newline",
+        group: Group::Defaults,
+        severity: Status::Warning,
+        title: "the subid: line ends nsswitch.conf without a newline",
+        explain: "Newer versions of shadow (4.20) take no word of that line that the end of the file touches, and fall \
+                  back to the files; older ones take it. The same host gives other ranges after an update.",
+        consequence: "some versions of newuidmap ask the files, others what the line says",
+        repair: "sudo sed -i '$a\\' /etc/nsswitch.conf",
+        audit: Some(|survey| all(unterminated(survey))),
+        reach: Reach::Everybody,
+        ..BASE
+    },
+    Entry {
         id: "subid-module-missing",
         group: Group::Defaults,
         severity: Status::Error,
@@ -36,6 +49,23 @@ pub(super) static ENTRIES: &[Entry] = &[
         ..BASE
     },
 ];
+
+fn unterminated(survey: &Survey<'_>) -> Vec<Seen> {
+    let switch = &survey.snapshot.nsswitch;
+    if !switch.subid_unterminated {
+        return Vec::new();
+    }
+    vec![Seen {
+        file: Some("/etc/nsswitch.conf".to_owned()),
+        line: Some(switch.subid.line),
+        // Where it says what counts without it, nothing hangs on it.
+        status: switch.subid_module.is_none().then_some(Status::Info),
+        message: "the subid: line has no newline".to_owned(),
+        evidence: format!("subid: {}", escape(switch.subid.sources.join(" ").as_bytes())),
+        fix: format!("sudo sed -i '$a\\' {}", survey.word("/etc/nsswitch.conf")),
+        ..Seen::default()
+    }]
+}
 
 fn module(survey: &Survey<'_>, loads: bool) -> Vec<Seen> {
     let switch = &survey.snapshot.nsswitch;

@@ -106,9 +106,10 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "It adds date, uid and transaction to what the released lines (!owner:start:count) of the files \
                   say, and knows which owners were local accounts. Without it those lines still keep their IDs from \
                   everybody, and nobody can take a range back. A damaged one is never written over.",
-        consequence: "who released which range is not known; other commands refuse",
+        consequence: "who released which range is not known, so that nobody can take one back",
         repair: "the next change sets it aside; or do it now: sudo mv LEDGER LEDGER.damaged",
         audit: Some(|survey| all(ledger(survey))),
+        reach: Reach::Nobody,
         ..BASE
     },
     Entry {

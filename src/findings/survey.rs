@@ -130,7 +130,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Commands of subidctl's, for the tree that is looked at: what is wrong there must not be mended here.
-    fn there(&self, fix: String) -> String {
+    pub(super) fn there(&self, fix: String) -> String {
         if self.snapshot.host.running || !fix.contains("subidctl ") {
             return fix;
         }
@@ -274,16 +274,16 @@ impl Place {
 
 /// What was told of each line: a bit a group, and one that anything was.
 struct Told {
-    ours: PerKind<Vec<u16>>,
-    others: HashMap<(String, usize), u16>,
+    ours: PerKind<Vec<u32>>,
+    others: HashMap<(String, usize), u32>,
     /// A line that is not there.
-    nowhere: u16,
+    nowhere: u32,
 }
 
-const NAMED: u16 = 1 << 15;
+const NAMED: u32 = 1 << 31;
 
-/// Of the eleven groups.
-const fn bit(group: Group) -> u16 {
+/// A group's.
+const fn bit(group: Group) -> u32 {
     1 << group as u16
 }
 
@@ -293,7 +293,7 @@ impl Told {
         Self { ours, others: HashMap::new(), nowhere: 0 }
     }
 
-    fn line(&mut self, place: &Place) -> &mut u16 {
+    fn line(&mut self, place: &Place) -> &mut u32 {
         match place {
             Place::Ours(kind, line) => self.ours[*kind].get_mut(*line).unwrap_or(&mut self.nowhere),
             Place::Other(file, line) => self.others.entry((file.clone(), *line)).or_default(),

@@ -3,7 +3,7 @@
 
 use super::directory;
 use crate::error::{Code, Error, Result};
-use crate::range::{Kind, Login, Uid};
+use crate::range::{Gid, Kind, Login, Uid};
 use crate::snapshot::{Account, Snapshot};
 use crate::text::{escape, shell_word};
 
@@ -69,15 +69,25 @@ pub fn look_up(snapshot: &mut Snapshot, typed: &[u8]) -> Result<Option<Account>>
         Operand::Uid(uid) => return look_up_uid(snapshot, uid),
         Operand::Name(name) => name,
     };
-    if let Some(account) = snapshot.accounts.by_name(typed) {
+    match look_up_name(snapshot, &name)? {
+        Some(account) => Ok(Some(account)),
+        None => typed_uid(typed).map_or(Ok(None), |uid| look_up_uid(snapshot, uid)),
+    }
+}
+
+/// The account of this name: one look-up, and none where the files have it. A number is a name here.
+///
+/// # Errors
+/// `lookup-failed`.
+pub fn look_up_name(snapshot: &mut Snapshot, name: &Login) -> Result<Option<Account>> {
+    if let Some(account) = snapshot.accounts.by_name(name.as_bytes()) {
         return Ok(Some(account.clone()));
     }
-    match directory::user_by_name(snapshot, &name) {
-        Ok(Some(account)) => return unambiguous(snapshot, account).map(Some),
-        Ok(None) => {}
-        Err(errno) => return Err(failed(snapshot, Kind::Uid, &format!("user '{name}'"), errno, typed)),
+    match directory::user_by_name(snapshot, name) {
+        Ok(Some(account)) => unambiguous(snapshot, account).map(Some),
+        Ok(None) => Ok(None),
+        Err(errno) => Err(failed(snapshot, Kind::Uid, &format!("user '{name}'"), errno, name.as_bytes())),
     }
-    typed_uid(typed).map_or(Ok(None), |uid| look_up_uid(snapshot, uid))
 }
 
 /// The uid that `1001` and `+1001` can mean.
@@ -107,13 +117,7 @@ pub fn login_uid() -> Option<u32> {
 pub fn group_members(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<Account>> {
     directory::enumerate(snapshot);
     let shown = escape(group);
-    // The directory may have further members of a group that the files have too, and spell it its own way.
-    let spelled = match directory::group_by_name(snapshot, group) {
-        Ok(found) => found.map_or_else(|| group.to_vec(), |found| found.name),
-        Err(errno) => return Err(failed(snapshot, Kind::Gid, &format!("group '{shown}'"), errno, group)),
-    };
-    let groups = snapshot.accounts.groups().iter().filter(|g| g.name == group || g.name == spelled);
-    let (gids, members): (Vec<_>, Vec<_>) = groups.map(|g| (g.gid, g.members.clone())).unzip();
+    let (gids, members): (Vec<_>, Vec<_>) = groups_named(snapshot, group)?.into_iter().unzip();
     if gids.is_empty() {
         return Err(Error::new(Code::UnknownUser, format!("no group is named '{shown}'"))
             .why(looked(snapshot, Kind::Gid))
@@ -136,6 +140,24 @@ pub fn group_members(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<Accoun
             .fix("name the users themselves, or add them to the group with usermod -aG"));
     }
     Ok(found)
+}
+
+/// The groups of this name, of the files and of the directory, with the members that they name: one look-up
+/// at most. None where this host has no such group.
+///
+/// # Errors
+/// `lookup-failed`.
+pub fn groups_named(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<(Gid, Vec<Login>)>> {
+    // The directory may have further members of a group that the files have too, and spell it its own way.
+    let spelled = match directory::group_by_name(snapshot, group) {
+        Ok(found) => found.map_or_else(|| group.to_vec(), |found| found.name),
+        Err(errno) => {
+            let asked = format!("group '{}'", escape(group));
+            return Err(failed(snapshot, Kind::Gid, &asked, errno, group));
+        }
+    };
+    let groups = snapshot.accounts.groups().iter().filter(|g| g.name == group || g.name == spelled);
+    Ok(groups.map(|g| (g.gid, g.members.clone())).collect())
 }
 
 /// People's accounts: `UID_MIN` ≤ uid ≤ `UID_MAX` of login.defs (1000 and 60000, shadow's defaults, where

@@ -87,6 +87,11 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
+/// The files alone, and a host whose name services can be asked: what a login may take the time for.
+pub fn glance(root: &Root) -> Result<Snapshot> {
+    Ok(Snapshot { host: host(root)?, ..files(root)? })
+}
+
 /// What all files together say at one moment.
 fn files(root: &Root) -> Result<Snapshot> {
     gather(root, false)

@@ -8,10 +8,10 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fstat};
 
-use super::{Root, helpers};
+use super::{Root, helpers, read_proc_of};
 use crate::error::Result;
 use crate::idmap;
-use crate::proof::Kept;
+use crate::proof::{Engine, Kept};
 use crate::range::{PerKind, Uid};
 use crate::snapshot::Helper;
 
@@ -27,20 +27,36 @@ pub fn program(root: &Root, name: &str) -> Result<(Option<OwnedFd>, Helper)> {
     helpers::find(root, name)
 }
 
+/// Where engines write which process keeps their namespace, below the user's runtime folder. podman 4 and 5;
+/// rootlesskit writes the child in its state folder, which Docker's and nerdctl's set-up tools name.
+const KEEPERS: [(Engine, &str); 3] = [
+    (Engine::Podman, "libpod/tmp/pause.pid"),
+    (Engine::Docker, "dockerd-rootless/child_pid"),
+    (Engine::Nerdctl, "containerd-rootless/child_pid"),
+];
+
+/// The namespaces that a user's engines keep; below a root as the tree's own `/proc` says.
+pub fn kept_namespaces(root: &Root, uid: Uid) -> Vec<(Engine, Kept)> {
+    let Some(runtime) = Runtime::of(root, uid) else { return Vec::new() };
+    let kept = |(engine, file)| Some((engine, runtime.kept(file, uid)?));
+    KEEPERS.into_iter().filter_map(kept).collect()
+}
+
 /// A user's runtime folder.
 #[derive(Debug)]
-pub struct Runtime {
+pub struct Runtime<'a> {
     /// `/run/user/UID`.
     pub path: String,
     folder: OwnedFd,
+    root: &'a Root,
 }
 
-impl Runtime {
+impl<'a> Runtime<'a> {
     /// The folder that logind makes; `None` where there is none, or it is not the user's.
-    pub fn of(root: &Root, uid: Uid) -> Option<Self> {
+    pub fn of(root: &'a Root, uid: Uid) -> Option<Self> {
         let path = format!("/run/user/{uid}");
         let folder = root.open_dir(&path).ok()?;
-        (fstat(&folder).ok()?.st_uid == uid.get()).then_some(Self { path, folder })
+        (fstat(&folder).ok()?.st_uid == uid.get()).then_some(Self { path, folder, root })
     }
 
     /// The process that keeps podman's namespace from one command to the next (podman 4 and 5).
@@ -55,19 +71,21 @@ impl Runtime {
         let mut text = String::new();
         std::fs::File::from(fd).take(LONGEST_PID).read_to_string(&mut text).ok()?;
         let pid = text.trim().parse().ok().filter(|pid| *pid > 0)?;
-        Some(Kept { pid, place: format!("{}/{file}", self.path), maps: maps_of(pid, uid)? })
+        Some(Kept { pid, place: format!("{}/{file}", self.path), maps: maps_of(self.root, pid, uid)? })
     }
 }
 
 /// The maps of a process in the user's own name, as this process sees them; `None` for any other, and for one
 /// that has ended.
-fn maps_of(pid: i32, uid: Uid) -> Option<PerKind<Vec<idmap::Extent>>> {
+fn maps_of(root: &Root, pid: i32, uid: Uid) -> Option<PerKind<Vec<idmap::Extent>>> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     // Held open: it goes on meaning this process, whatever becomes of the pid.
-    let folder = open(format!("/proc/{pid}").as_str(), flags, Mode::empty()).ok()?;
-    let read = |name: &str| {
-        std::fs::read_to_string(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
-            .map_err(|_| Errno::ESRCH)
+    let folder = || open(format!("/proc/{pid}").as_str(), flags, Mode::empty());
+    let folder = if root.is_running() { Some(folder().ok()?) } else { None };
+    let read = |name: &str| match &folder {
+        Some(folder) => std::fs::read_to_string(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))
+            .map_err(|_| Errno::ESRCH),
+        None => read_proc_of(root, &format!("/proc/{pid}/{name}")).ok().flatten().ok_or(Errno::ESRCH),
     };
     let status = read("status").ok()?;
     let owner = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_ascii_whitespace().next());
@@ -87,8 +105,9 @@ mod tests {
     fn only_a_process_of_the_users_counts() {
         let own = i32::try_from(std::process::id()).unwrap();
         let uid = nix::unistd::getuid().as_raw();
-        assert!(maps_of(own, Uid::new(uid)).is_some_and(|maps| !maps.uid.is_empty()));
-        assert_eq!(maps_of(own, Uid::new(uid + 1)), None);
+        let root = Root::system().unwrap();
+        assert!(maps_of(&root, own, Uid::new(uid)).is_some_and(|maps| !maps.uid.is_empty()));
+        assert_eq!(maps_of(&root, own, Uid::new(uid + 1)), None);
     }
 
     #[test]
@@ -97,6 +116,11 @@ mod tests {
         let (uid, own) = (nix::unistd::getuid().as_raw(), std::process::id());
         let tmp = tree.path().join(format!("run/user/{uid}/libpod/tmp"));
         std::fs::create_dir_all(&tmp).unwrap();
+        let proc = tree.path().join(format!("proc/{own}"));
+        std::fs::create_dir_all(&proc).unwrap();
+        for name in ["status", "uid_map", "gid_map"] {
+            std::fs::copy(format!("/proc/self/{name}"), proc.join(name)).unwrap();
+        }
         let root = Root::below(tree.path()).unwrap();
         let kept = || Runtime::of(&root, Uid::new(uid)).unwrap().pause_process(Uid::new(uid));
         assert_eq!(kept(), None);

@@ -1,5 +1,7 @@
 //! newuidmap, newgidmap and their like: found in fixed folders, judged, and opened for execution by descriptor.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -48,13 +50,26 @@ pub(super) fn find(root: &Root, name: &str) -> Result<(Option<OwnedFd>, Helper)>
             Ok(file) => {
                 let dir: Stat = fstat(&dir).map_err(|errno| looking(&path, errno))?.into();
                 let mut facts = judge(file.as_fd(), &path, dir).map_err(|errno| looking(&path, errno))?;
-                // A tree's mounts are not those that it will have.
-                facts.nosuid_mount = facts.nosuid_mount.filter(|_| root.is_running());
+                facts.script = is_script(root, &path);
+                if !root.is_running() {
+                    // What a tree lies on here is not what it lies on where it runs.
+                    let mounts = super::mounts::mounts(root).unwrap_or_default();
+                    let mount = super::mounts::mount_of(&mounts, std::path::Path::new(&path));
+                    facts.nosuid_mount = mount.filter(|mount| mount.has("nosuid")).map(|m| m.point.clone());
+                }
                 return Ok((facts.untrusted.is_none().then_some(file), facts));
             }
         }
     }
     Ok((None, Helper::default()))
+}
+
+/// Whether a program is for an interpreter, which gets nothing from its setuid bit, and nothing to read where it
+/// is executed by a descriptor that closes.
+fn is_script(root: &Root, path: &str) -> bool {
+    let mut head = [0; 2];
+    let file = root.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, Mode::empty());
+    file.is_ok_and(|file| File::from(file).read_exact(&mut head).is_ok()) && head == *b"#!"
 }
 
 fn looking(path: &str, errno: Errno) -> Error {
@@ -87,7 +102,9 @@ fn judge(file: BorrowedFd<'_>, path: &str, folder: Stat) -> nix::Result<Helper> 
         } else {
             None
         },
+        script: false,
         shadowed_by: None,
+        shadow_powerless: false,
     })
 }
 
@@ -132,6 +149,9 @@ mod tests {
         assert!(matches!(find(Kind::Uid), (None, Helper { untrusted: Some(_), .. })));
         let file = bin.join("newgidmap");
         std::fs::write(&file, "x").unwrap();
+        assert!(!find(Kind::Gid).1.script);
+        std::fs::write(&file, "#!/bin/sh\n").unwrap();
+        assert!(find(Kind::Gid).1.script);
         for (mode, trusted) in [(0o4755, nix::unistd::geteuid().is_root()), (0o4757, false)] {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
             let (fd, facts) = find(Kind::Gid);

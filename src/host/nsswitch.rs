@@ -23,7 +23,10 @@ const LOCAL: [&str; 3] = ["files", "compat", "systemd"];
 pub fn parse_nsswitch(path: &str, bytes: &[u8]) -> Nsswitch {
     let subid = subid(bytes);
     let module = subid.sources.first().filter(|name| *name != "files");
+    let last = bytes.split(|b| *b == b'\n').count();
+    let touches_end = subid.sources.len() == 1 && bytes.last().is_some_and(|b| !b.is_ascii_whitespace());
     Nsswitch {
+        subid_unterminated: touches_end && subid.line == last,
         path: path.to_owned(),
         passwd: service(bytes, b"passwd"),
         group: service(bytes, b"group"),
@@ -197,6 +200,21 @@ mod tests {
             let switch = parsed(text);
             assert_eq!(switch.subid_module.map(|m| m.name).as_deref(), module, "{text:?}");
             assert_eq!(switch.subid.line, line, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_ends_the_file_is_seen() {
+        for (text, expected) in [
+            ("subid: sss", true),
+            ("passwd: files\nsubid: sss", true),
+            ("subid: sss\n", false),
+            ("subid: sss ", false),
+            ("subid: sss files", false),
+            ("subid: sss\npasswd: files", false),
+            ("", false),
+        ] {
+            assert_eq!(parsed(text).subid_unterminated, expected, "{text:?}");
         }
     }
 

@@ -64,6 +64,8 @@ pub fn owned_files(tops: &[Top], ranges: &PerKind<RangeSet>) -> OwnedFiles {
     let mut found = walk.lock().found.clone();
     found.sample.sort();
     found.failed.sort();
+    found.beyond.retain(|path| tops.iter().all(|top| top.path != *path));
+    found.beyond.sort();
     found
 }
 
@@ -85,6 +87,7 @@ struct Seen {
     count: u64,
     failed: Vec<String>,
     errors: u64,
+    beyond: Vec<PathBuf>,
 }
 
 impl Seen {
@@ -161,6 +164,7 @@ impl Walk<'_> {
             (KEPT.saturating_sub(found.sample.len()), KEPT.saturating_sub(found.failed.len()));
         found.sample.extend(seen.files.into_iter().take(files));
         found.failed.extend(seen.failed.into_iter().take(failed));
+        found.beyond.extend(seen.beyond);
         drop(state);
         self.changed.notify_all();
     }
@@ -170,6 +174,7 @@ impl Walk<'_> {
         let opened = openat(folder.parent.as_fd(), folder.name.as_c_str(), flags, Mode::empty())?;
         // Something may have been mounted there since it was looked at.
         if fstat(&opened)?.st_dev != folder.device {
+            seen.beyond.push(folder.path.clone());
             return Ok(());
         }
         let opened = Arc::new(opened);
@@ -191,9 +196,14 @@ impl Walk<'_> {
             Err(errno) => return seen.fail(&path(), errno),
         };
         self.judge(seen, path, &stat);
-        if is_folder(&stat) && stat.st_dev == folder.device {
+        if !is_folder(&stat) {
+            return;
+        }
+        if stat.st_dev == folder.device {
             let parent = Arc::clone(opened);
             seen.folders.push(Folder { parent, name: name.to_owned(), path: path(), device: folder.device });
+        } else {
+            seen.beyond.push(path());
         }
     }
 
@@ -290,6 +300,10 @@ mod tests {
         // /dev/pts and /dev/shm are file systems of their own; their roots still count.
         let find = std::process::Command::new("find").args(["/dev", "-xdev"]).output().unwrap();
         assert_eq!(below.files, find.stdout.split(|b| *b == b'\n').skip(1).count() as u64);
+        let pts = PathBuf::from("/dev/pts");
+        assert!(below.beyond.contains(&pts), "{:?}", below.beyond);
+        let both = ["/dev", "/dev/pts"].map(|path| Top::open(Path::new(path)).unwrap());
+        assert!(!owned_files(&both, &ranges(0, 0)).beyond.contains(&pts), "it was looked at by itself");
         assert!(Top::open(Path::new("/nowhere")).is_err());
     }
 

@@ -9,7 +9,7 @@ use super::Root;
 use crate::error::{Error, Result};
 
 /// Reads a file of /proc, or `None` where it does not exist.
-pub(super) fn read_proc(path: &str) -> Result<Option<String>> {
+fn read_proc(path: &str) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),

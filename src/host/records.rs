@@ -1,6 +1,7 @@
 //! Where subidctl keeps its own files, and reading them.
 
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use super::{Root, trust};
 use crate::error::{Code, Error, Result};
@@ -16,6 +17,11 @@ pub const LEDGER: &str = "/var/lib/subidctl/ledger.json";
 pub const HISTORY: &str = "/var/lib/subidctl/history/entries.jsonl";
 /// Journals of changes that recovery could neither complete nor take back.
 pub const CONFLICTS: &str = "/var/lib/subidctl/conflicts";
+
+/// How often a file is read at most that another of us is adding to, and how long it is left alone in
+/// between: a commit adds one entry in one write.
+const READINGS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The journal of an unfinished change, where there is one. A damaged one is for recovery to set aside.
 ///
@@ -42,8 +48,28 @@ pub fn ledger(root: &Root) -> Result<Option<Ledger>> {
 /// As [`ledger`]. The beginning of an entry at the end is no damage while a change is unfinished: recovery
 /// will write it again.
 pub fn history(root: &Root) -> Result<Option<Vec<HistoryEntry>>> {
+    let mut seen = None;
+    // Another of us may be adding an entry: it is damaged only where it stays so.
+    for _ in 1..READINGS {
+        match root.read(HISTORY) {
+            Err(error) if error.code == Code::FileChanged => std::thread::sleep(PAUSE),
+            Ok(Some((bytes, stat))) if seen.as_ref() != Some(&bytes) => {
+                trust::read(root, HISTORY, &stat)?;
+                if let Ok(entries) = entries(root, &bytes) {
+                    return Ok(Some(entries));
+                }
+                seen = Some(bytes);
+                std::thread::sleep(PAUSE);
+            }
+            _ => break,
+        }
+    }
     let Some((bytes, stat)) = root.read(HISTORY)? else { return Ok(None) };
     trust::read(root, HISTORY, &stat)?;
+    entries(root, &bytes).map(Some)
+}
+
+fn entries(root: &Root, bytes: &[u8]) -> Result<Vec<HistoryEntry>> {
     let mut entries = Vec::new();
     for (line, number) in bytes.split_inclusive(|b| *b == b'\n').zip(1_usize..) {
         if !line.ends_with(b"\n") && root.read(JOURNAL)?.is_some() {
@@ -56,7 +82,7 @@ pub fn history(root: &Root) -> Result<Option<Vec<HistoryEntry>>> {
         })?;
         entries.push(entry);
     }
-    Ok(Some(entries))
+    Ok(entries)
 }
 
 /// The error for a file of ours that cannot be understood.

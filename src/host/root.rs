@@ -10,6 +10,7 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 
 use crate::error::{Code, Error, Result};
 use crate::idfile::Digest;
+use crate::sys::retry;
 
 /// Files larger than this are not read: 256 MiB, ten times a file of a million lines.
 const LARGEST: u64 = 256 << 20;
@@ -65,7 +66,7 @@ impl Root {
 
     fn open_root(path: &Path, running: bool) -> Result<Self> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let dir = open(path, flags, Mode::empty()).map_err(|errno| {
+        let dir = retry(|| open(path, flags, Mode::empty())).map_err(|errno| {
             Error::new(Code::Usage, format!("cannot open the root {}", crate::text::path(path)))
                 .why(errno.desc())
                 .fix("name a folder that holds etc/")

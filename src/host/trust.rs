@@ -11,6 +11,7 @@ use nix::sys::statvfs::{FsFlags, fstatvfs};
 
 use super::{Root, Stat};
 use crate::error::{Code, Error, Result};
+use crate::sys::retry;
 
 /// `FS_IMMUTABLE_FL` and `FS_APPEND_FL` (`ioctl_iflags(2)`): neither lets a file be replaced.
 const UNCHANGEABLE: u32 = 0x10 | 0x20;
@@ -65,7 +66,7 @@ pub fn file(root: &Root, dir: BorrowedFd<'_>, path: &str) -> Result<()> {
             .fix(command("umount", &full, "take the mount away")));
     }
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let fd = nix::fcntl::openat(dir, name, flags, Mode::empty()).map_err(reading)?;
+    let fd = retry(|| nix::fcntl::openat(dir, name, flags, Mode::empty())).map_err(reading)?;
     changeable(&full, fd.as_fd())
 }
 

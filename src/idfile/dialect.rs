@@ -108,7 +108,8 @@ impl Dialect {
         let (start, count) = (self.number(start)?, self.number(count)?);
         if self >= Self::Shadow420 {
             let beyond = start.checked_add(count).is_none_or(|end| end > 1 << 32);
-            if start > u64::from(u32::MAX) || beyond {
+            // Of all 2^32 IDs there are too many to count in 32 bits.
+            if start.max(count) > u64::from(u32::MAX) || beyond {
                 return None;
             }
         }
@@ -198,6 +199,8 @@ mod tests {
             (b"u:-5:1", "18446744073709551611 - - - !u"),
             (b"u:-0:1", "0 0 0 0 0"),
             (b"u:4294967296:1", "4294967296 4294967296 4294967296 - 4294967296"),
+            (b"u:0:4294967295", "0 0 0 0 0"),
+            (b"u:0:4294967296", "0 0 0 - 0"),
             (b"u:7:0", "7 7 7 7 7"),
             (b"#u:7:1", "7 7 7 7 -"),
             (b"!u:7:1", "7 7 7 7 7"),

@@ -2,7 +2,7 @@
 
 use super::dialect::{Dialect, SHADOW_LINE_MAX, Verdict, go_trim};
 use super::number::{c_base_zero, go_atoi, is_negative};
-use crate::range::{Login, Range};
+use crate::range::Login;
 
 /// What is odd about a line, the gravest first: of a line only the first is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -180,8 +180,9 @@ fn value(owner: &[u8], start: &[u8], count: &[u8]) -> Option<Oddity> {
     } else if count == 0 {
         Some(Oddity::CountZero)
     } else if start.checked_add(count).is_none_or(|end| end > 1 << 32)
-        || Range::clipped(start, count).is_none()
+        || start.max(count) > u64::from(u32::MAX)
     {
+        // Every ID, 0:4294967296, too: more than shadow counts from 4.20 on.
         Some(Oddity::BeyondSpace)
     } else if Login::new(bare).is_none() || matches!(bare.first(), Some(b'!' | b'#' | b'+' | b'-')) {
         Some(Oddity::OddOwner)
@@ -195,6 +196,7 @@ fn value(owner: &[u8], start: &[u8], count: &[u8]) -> Option<Oddity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::range::Range;
     use proptest::prelude::*;
 
     #[test]
@@ -202,7 +204,7 @@ mod tests {
         for (line, id) in [
             (&b"u:7:1"[..], ""),
             (b"!u:7:1", ""),
-            (b"u:0:4294967296", ""),
+            (b"u:0:4294967295", ""),
             (b"u:7:1\0", "line-nul"),
             (b"", "line-blank"),
             (b" \t", "line-blank"),
@@ -244,6 +246,7 @@ mod tests {
             (b"u:00:1", "line-spelling"),
             (b"u:7:0", "count-zero"),
             (b"u:4294967295:2", "beyond-space"),
+            (b"u:0:4294967296", "beyond-space"),
             (b"u:4294967296:1", "beyond-space"),
             (b"u:18446744073709551615:1", "beyond-space"),
             (b"u:18446744073709551615:2", "beyond-space"),

@@ -11,6 +11,7 @@ use super::taken::Taken;
 use super::target::Target;
 use super::{Action, Refusal, Warning, release, room};
 use crate::error::{Code, Error};
+use crate::idmap;
 use crate::policy::Policy;
 use crate::range::{Count, Kind, PerKind, Range};
 use crate::snapshot::Snapshot;
@@ -79,6 +80,8 @@ impl<'a> Allocator<'a> {
             if !self.request.replace {
                 return Err((Some(id), faulty(&case.want.owner, kind, claim.line, claim.range, &why)));
             }
+            release::all_but(case, targets.as_deref().unwrap_or_default());
+        } else if self.request.replace && Kind::BOTH.into_iter().any(|kind| too_many(case, kind)) {
             release::all_but(case, targets.as_deref().unwrap_or_default());
         }
         match targets {
@@ -215,6 +218,13 @@ impl<'a> Allocator<'a> {
         self.taken.give(kind, range, case.want.owner.shown());
         case.assign(kind, case.written.clone(), range, Action::Add, reason);
     }
+}
+
+/// Whether a user has more ranges of a kind than any container's map can hold: each is right, and all are of no use.
+fn too_many(case: &Case<'_>, kind: Kind) -> bool {
+    let ranges: Vec<Range> = case.live(kind).map(|held| held.claim.range).collect();
+    let own = case.want.owner.own_ids().next().map_or(0, Range::first);
+    idmap::podman(own, &ranges).is_some_and(|map| !idmap::fits(&map))
 }
 
 /// In which file a user has ranges, but not those that the rule names, and a phrase that says so.

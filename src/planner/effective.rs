@@ -84,12 +84,15 @@ pub fn effective(snapshot: &Snapshot, policy: &Policy) -> Result<Effective> {
     }
     let block = policy.world_block.map(|block| SettingValue::Number(u64::from(block.value)));
     set("world_block", block.unwrap_or_else(|| SettingValue::Text("random".to_owned())));
-    let Users { names, groups, login_accounts, exclude } = policy.users.clone().unwrap_or_default();
+    let users = policy.users.clone().unwrap_or_default();
+    let most = u64::try_from(users.max_auto_users()).unwrap_or(u64::MAX);
+    let Users { names, groups, login_accounts, exclude, max_auto: _ } = users;
     let list = |names: Vec<String>| SettingValue::List(names.iter().map(|n| escape(n.as_bytes())).collect());
     set("users.names", list(names));
     set("users.groups", list(groups));
     set("users.login_accounts", SettingValue::Switch(login_accounts));
     set("users.exclude", list(exclude));
+    set("users.max_auto_users", SettingValue::Number(most));
     let windows = rules.windows.iter().map(|w| (*w, window_place(snapshot, policy, w))).collect();
     let unbounded = |source: &String| format!("nothing here says which IDs it may give: {source}");
     let unknown = snapshot.site.unread.iter().cloned().chain(snapshot.site.unbounded.iter().map(unbounded));

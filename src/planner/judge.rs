@@ -6,6 +6,7 @@ use super::barred::Barred;
 use super::request::{Owner, Request};
 use super::taken::Witness;
 use crate::idfile::Claim;
+use crate::idmap;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Snapshot;
@@ -84,6 +85,22 @@ fn judge(snapshot: &Snapshot, policy: &Policy, request: &Request, kind: Kind, al
                 barred.first(range).map(|met| (met.id, format!("it meets {}", met.what)))
             };
         }
+        one_too_many(own.unwrap_or_default(), held);
+    }
+}
+
+/// Where the kernel takes no map of all the lines, which are right one by one, the last is one too many.
+fn one_too_many(own: u32, held: &mut [Held<'_>]) {
+    let mut live: Vec<&mut Held<'_>> = held.iter_mut().filter(|h| !h.claim.released).collect();
+    let ranges: Vec<Range> = live.iter().map(|h| h.claim.range).collect();
+    let fits = idmap::podman(own, &ranges).is_none_or(|map| idmap::fits(&map));
+    if fits || live.iter().any(|h| h.fault.is_some()) {
+        return;
+    }
+    if let Some(last) = live.last_mut() {
+        let many = ranges.len();
+        last.fault =
+            Some(("map-too-long", format!("{many} ranges are more than the map of a container can hold")));
     }
 }
 

@@ -175,6 +175,25 @@ fn faulty_ranges_never_count() {
 }
 
 #[test]
+fn more_ranges_than_a_map_holds_never_count() {
+    let lines =
+        |count: u32| (1..=count).fold(String::new(), |all, n| all + &format!("alice:{n}000000:200\n"));
+    let snapshot_of = |count| snapshot(&lines(count), &lines(count));
+    // As many as there is room for (user_namespaces(7)) are enough, and one more is no range at all.
+    let fine = snapshot_of(100);
+    assert!(run(&fine, "count = 20000", &ask(&fine, &["alice"])).refusals.is_empty());
+    let many = snapshot_of(400);
+    let mut request = ask(&many, &["alice"]);
+    let plan = run(&many, "count = 65536", &request);
+    let (code, exit, text) = refusal(&plan);
+    assert_eq!((code, exit), ("map-too-long", 4));
+    assert!(text.contains("400 ranges") && text.contains("--replace"), "{text}");
+    request.replace = true;
+    let after = after(&run(&many, "", &request));
+    assert!(after.0.contains("\nalice:") && after.0.lines().filter(|l| l.starts_with("alice:")).count() == 1);
+}
+
+#[test]
 fn replacing_an_overlap_marks_only_what_nobody_else_holds() {
     let s = snapshot("alice:100000:65536\nbob:120000:65536\n", "");
     let request = Request { replace: true, ..ask(&s, &["bob"]) };

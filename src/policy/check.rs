@@ -131,6 +131,11 @@ mod tests {
         );
         assert_eq!(parse("/p", b"[history]\nkeep = 7\n").unwrap().history_keep(), 7);
         assert_eq!(parse("/p", b"").unwrap().history_keep(), 1000);
+        let max = |text: &str| parse("/p", text.as_bytes()).unwrap().users.unwrap().max_auto_users();
+        assert_eq!((max("[users]\n"), max("[users]\nmax_auto_users = 0\n")), (1000, 0));
+        assert!(why("[users]\nmax_auto_users = -1\n").contains("from 0 to"));
+        assert!(why("[users]\nmax_auto_user = 1\n").contains("did you mean max_auto_users?"));
+        assert!(why("max_auto_users = 1\n").contains("line 1"));
         assert!(why("count = \n").contains("line 1"));
         assert!(why("[[window]]\nuids = \"5\"\nstart = 100000\ncount = 1\n").contains("FIRST-LAST"));
     }

@@ -70,6 +70,15 @@ pub struct Users {
     pub login_accounts: bool,
     /// Never these, however they were selected here.
     pub exclude: Vec<String>,
+    /// `max_auto_users`: how many users hooks may add in all; see [`Users::max_auto_users`].
+    pub max_auto: Option<Setting<usize>>,
+}
+
+impl Users {
+    /// How many users hooks may add in all: 1000 where nobody says.
+    pub fn max_auto_users(&self) -> usize {
+        self.max_auto.map_or(1000, |max| max.value)
+    }
 }
 
 /// A validated policy. The default is what holds without a file.

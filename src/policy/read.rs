@@ -117,11 +117,14 @@ fn world_block(table: &mut Table<'_>) -> Result<Option<Setting<u32>>> {
 }
 
 fn users(mut table: Table<'_>) -> Result<Users> {
+    let max_auto = table.number("max_auto_users", 0, 1_000_000)?;
     let users = Users {
         names: table.strings("names")?,
         groups: table.strings("groups")?,
         login_accounts: table.switch("login_accounts")?,
         exclude: table.strings("exclude")?,
+        max_auto: max_auto
+            .and_then(|s| usize::try_from(s.value).ok().map(|value| Setting { value, line: s.line })),
     };
     table.finish()?;
     Ok(users)

@@ -6,15 +6,21 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::findings::{label, wrapped};
-use crate::findings::{Engine, Entry, ROWS, Row, catalogue, rows_of};
+use super::fit::hanging;
+use crate::findings::{Engine, Entry, ROWS, Row, Status, catalogue, rows_of};
 
-/// All entries: id, severity, group and title, a line each.
-pub fn entries_text(style: Style) -> String {
+/// Where titles begin.
+const TITLES: usize = 48;
+
+/// All entries: what each is for this engine, group, id and title, a line each.
+pub fn entries_text(engine: Engine, style: Style) -> String {
     let mut out = String::new();
     for entry in catalogue() {
-        let (severity, color) = label(entry.severity);
-        let severity = style.paint(color, &format!("{severity:<8}"));
-        let _ = writeln!(out, "{severity}  {:<10}  {:<24}  {}", entry.group.name(), entry.id, entry.title);
+        let severity = entry.severity_for(engine);
+        let (word, color) = if severity == Status::NotApplicable { ("-", "2") } else { label(severity) };
+        let severity = style.paint(color, &format!("{word:<8}"));
+        let title = hanging(entry.title, TITLES, TITLES, style.width);
+        let _ = writeln!(out, "{severity}  {:<10}  {:<24}  {title}", entry.group.name(), entry.id);
     }
     out
 }
@@ -66,7 +72,7 @@ pub fn explain_text(entry: &Entry, style: Style) -> String {
     };
     part("so", entry.consequence);
     for row in rows_of(entry.id).filter(|row| !row.says.is_empty()) {
-        part("later", row.says);
+        part("shows", row.says);
     }
     part("repair", entry.repair);
     out

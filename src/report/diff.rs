@@ -97,7 +97,7 @@ mod tests {
     fn diff(before: Option<&str>, after: &str) -> String {
         let before = before.map(|text| Document::new(text.as_bytes().to_vec()));
         let after = Document::new(after.as_bytes().to_vec());
-        unified("/etc/subuid", before.as_ref(), &after, Style { full: true, color: false })
+        unified("/etc/subuid", before.as_ref(), &after, Style { full: true, ..Style::default() })
     }
 
     #[test]

@@ -46,20 +46,21 @@ pub fn findings_text(findings: &[Finding], style: Style) -> String {
 }
 
 /// Findings with their places, in order of the ids' first: twins of both files are one.
-fn joined(findings: &[Finding]) -> Vec<Row<'_>> {
+fn joined<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<Row<'a>> {
     let mut rows: Vec<(usize, Row<'_>)> = Vec::new();
     let mut twins: HashMap<_, usize> = HashMap::new();
     let mut ids: HashMap<_, usize> = HashMap::new();
     for finding in findings {
         let order = ids.len();
         let order = *ids.entry((finding.id, finding.status)).or_insert(order);
-        let twin = (finding.id, finding.owner.as_deref(), finding.line, finding.evidence.as_str());
+        let twin = twin(finding);
         let place = place(finding);
         let first = twins.get(&twin).and_then(|at| rows.get_mut(*at)).map(|(_, row)| row);
         let both = first.filter(|row| finding.line.is_some() && row.finding.file != finding.file);
         if let Some((fix, row)) = both.and_then(|row| Some((both_fixes(&row.fix, &finding.fix)?, row))) {
             row.places = format!("{}, {place}", row.places);
             row.fix = fix;
+            twins.remove(&twin);
         } else {
             twins.insert(twin, rows.len());
             rows.push((order, Row { finding, places: place, fix: finding.fix.clone() }));
@@ -67,6 +68,12 @@ fn joined(findings: &[Finding]) -> Vec<Row<'_>> {
     }
     rows.sort_by_key(|(order, _)| *order);
     rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// What a finding has in common with the one of the other file that is the same.
+fn twin(finding: &Finding) -> impl Eq + std::hash::Hash + '_ {
+    let owners = (finding.owner.as_deref(), finding.other.as_deref());
+    (finding.id, owners, finding.line, finding.evidence.as_str())
 }
 
 /// One fix for both files: the lines are the same, or end in the file that they change, and then name both.
@@ -127,7 +134,7 @@ fn paragraph(row: &Row<'_>, style: Style) -> String {
     }
     out.push_str(&prose("so", &finding.consequence));
     if let Some(later) = finding.later.filter(|later| !finding.consequence.contains(later)) {
-        out.push_str(&prose("later", later));
+        out.push_str(&prose("shows", later));
     }
     let mut name = "fix";
     for line in fix.lines() {
@@ -192,18 +199,20 @@ pub fn summary_text(findings: &[Finding]) -> String {
     .collect::<Vec<_>>()
     .join(", ");
     // All of it: what a command releases, the next one gives.
-    let first = first_fix(findings).map_or_else(String::new, |fix| match fix.lines().count() {
+    let first = worst(findings).and_then(|worst| {
+        let same = findings.iter().filter(|finding| twin(finding) == twin(worst));
+        joined(same).into_iter().next()
+    });
+    let first = first.map_or_else(String::new, |Row { fix, .. }| match fix.lines().count() {
         0 | 1 => format!(" First: {fix}"),
         _ => fix.lines().fold(" First:".to_owned(), |all, line| all + "\n  " + line),
     });
     if counts.is_empty() { String::new() } else { format!("{counts}.{first}\n") }
 }
 
-/// The fix of the worst finding; nothing where all are only worth knowing.
-fn first_fix(findings: &[Finding]) -> Option<&str> {
-    let worst =
-        findings.iter().find(|f| matches!(f.status, Status::Critical | Status::Error | Status::Warning));
-    worst.map(|finding| finding.fix.as_str())
+/// The worst finding; nothing where all are only worth knowing.
+fn worst(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|f| matches!(f.status, Status::Critical | Status::Error | Status::Warning))
 }
 
 /// `subidctl.findings.v1`, for the command that found them.
@@ -220,7 +229,7 @@ pub fn findings_json(kind: &'static str, findings: &[Finding]) -> impl serde::Se
             "critical": number(findings, Status::Critical),
             "skipped": number(findings, Status::Skipped),
             "not_applicable": number(findings, Status::NotApplicable),
-            "first_fix": first_fix(findings),
+            "first_fix": worst(findings).map(|finding| &finding.fix),
         }),
     }
 }
@@ -247,4 +256,46 @@ pub fn unseen_text(findings: &[Finding], style: Style) -> String {
         let _ = writeln!(out, "{}  {}  {}", style.paint(color, word), finding.id, finding.message);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::{Survey, audit};
+    use crate::idfile::Document;
+    use crate::policy::Policy;
+    use crate::snapshot::Snapshot;
+
+    fn found(file: &[u8]) -> Vec<Finding> {
+        let mut snapshot = Snapshot::default();
+        for kind in crate::range::Kind::BOTH {
+            snapshot.files[kind].document = Some(Document::new(file.to_vec()));
+        }
+        let policy = Policy::default();
+        audit(&Survey::new(&snapshot, &policy)).findings
+    }
+
+    #[test]
+    fn the_first_fix_is_of_both_files() {
+        let text = summary_text(&found(b"a:100000:10\nb:x\n"));
+        assert!(text.ends_with("First: sudo sed -i '2s/^/# /' /etc/subuid /etc/subgid\n"), "{text}");
+    }
+
+    #[test]
+    fn a_line_that_meets_two_owners_is_two_paragraphs_of_both_files() {
+        let mut found = found(b"eve:100000:10\nbob:100010:10\ncarol:100009:11\n");
+        found.retain(|finding| finding.id == "overlap");
+        let text = findings_text(&found, Style::default());
+        let shown: Vec<&str> =
+            text.lines().filter(|line| line.contains("line 3") || line.contains("also")).collect();
+        assert_eq!(
+            shown,
+            [
+                "critical  overlap  /etc/subuid line 3, /etc/subgid line 3",
+                "          100009 of carol is also eve's (/etc/subuid line 1)",
+                "critical  overlap  /etc/subuid line 3, /etc/subgid line 3",
+                "          100010-100019 of carol are also bob's (/etc/subuid line 2)",
+            ]
+        );
+    }
 }

@@ -23,6 +23,30 @@ pub(super) fn pad(text: &str, width: usize) -> String {
     text + &" ".repeat(blanks)
 }
 
+/// Words behind what a line has already (`used` columns), going on in lines that begin with `indent` blanks,
+/// none wider than `width` (0: no limit). A word that is longer stays whole: it may be pasted.
+pub(super) fn hanging(words: &str, used: usize, indent: usize, width: usize) -> String {
+    if width == 0 || used + columns(words) <= width {
+        return words.to_owned();
+    }
+    let (mut out, mut at, mut begins) = (String::new(), used, true);
+    for word in words.split(' ') {
+        if !begins && at + 1 + columns(word) > width {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            (at, begins) = (indent, true);
+        }
+        if !begins {
+            out.push(' ');
+            at += 1;
+        }
+        out.push_str(word);
+        at += columns(word);
+        begins = false;
+    }
+    out
+}
+
 fn wide(c: char) -> usize {
     if c >= '\u{1100}' && c != '…' { 2 } else { 1 }
 }
@@ -30,6 +54,14 @@ fn wide(c: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_go_on_below() {
+        assert_eq!(hanging("one two three", 0, 2, 0), "one two three");
+        assert_eq!(hanging("one two three", 0, 2, 8), "one two\n  three");
+        assert_eq!(hanging("one two", 4, 4, 8), "one\n    two");
+        assert_eq!(hanging("/a/long/path x", 0, 1, 5), "/a/long/path\n x");
+    }
 
     #[test]
     fn nothing_is_wider_than_asked() {

@@ -9,7 +9,7 @@ use super::table::table;
 use super::{Style, add_hex};
 use crate::idfile::{Document, LineEdit};
 use crate::range::{Kind, Range};
-use crate::state::{HistoryEntry, Timeline, iso};
+use crate::state::{HistoryEntry, LedgerNote, Timeline, iso};
 use crate::text::{escape, thousands, to_hex};
 
 /// How many changes a terminal is shown.
@@ -57,7 +57,7 @@ pub fn history_text(
         [entry.transaction.clone(), time, command, local.login(entry), what(timeline, entry)]
     };
     let rows: Vec<[String; 5]> = entries.iter().rev().take(shown).map(row).collect();
-    let mut out = table(["TRANSACTION", "TIME", "COMMAND", "WHO", "WHAT"], &rows, Clone::clone);
+    let mut out = table(["TRANSACTION", "TIME", "COMMAND", "WHO", "WHAT"], &rows, style.width, Clone::clone);
     if entries.len() > shown {
         let _ = writeln!(out, "… {} older: -v", number(entries.len() - shown));
     }
@@ -66,8 +66,13 @@ pub fn history_text(
 
 /// The users with their ranges, or how many of both, and what became of the change.
 fn what(timeline: &Timeline, entry: &HistoryEntry) -> String {
-    let mut ranges: Vec<(Vec<u8>, Range)> =
-        ranges(entry).into_iter().map(|(_, owner, range)| (owner, range)).collect();
+    // The lines of a range that is forgotten may have been lost before: then the ledger alone knew it.
+    let forgot = entry.record.forgot.iter().filter_map(|note| match note {
+        LedgerNote::Released { owner, range, .. } => Some((owner.clone(), *range)),
+        _ => None,
+    });
+    let touched = ranges(entry).into_iter().map(|(_, owner, range)| (owner, range));
+    let mut ranges: Vec<(Vec<u8>, Range)> = touched.chain(forgot).collect();
     ranges.sort();
     ranges.dedup();
     let mut owners: Vec<&[u8]> = ranges.iter().map(|(owner, _)| &owner[..]).collect();

@@ -3,6 +3,8 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::Style;
+use super::fit::hanging;
 use super::table::table;
 use crate::idfile::canonical_line;
 use crate::planner::{Free, Owned};
@@ -17,18 +19,21 @@ pub const NSS: &str = "nss";
 /// Owners as a table; a range that is the same in both files is one row.
 ///
 /// `directory`: accounts may be known elsewhere too.
-pub fn list_text(owned: &[Owned<'_>], free: Option<&PerKind<Free>>, directory: bool) -> String {
+pub fn list_text(owned: &[Owned<'_>], free: Option<&PerKind<Free>>, directory: bool, style: Style) -> String {
     let rows = rows(owned);
     let mut out = if rows.is_empty() {
         "no ranges\n".to_owned()
     } else {
-        table(["OWNER", ">UID", ">FIRST", ">LAST", ">IDS", "IN", "NOTE"], &rows, |(o, files)| {
+        table(["OWNER", ">UID", ">FIRST", ">LAST", ">IDS", "IN", "NOTE"], &rows, style.width, |(o, files)| {
             cells(o, files, directory)
         })
     };
     if let Some(free) = free {
         out.push('\n');
-        out.push_str(&free_text(free));
+        for line in free_text(free).lines() {
+            out.push_str(&hanging(line, 0, 2, style.width));
+            out.push('\n');
+        }
     }
     out
 }

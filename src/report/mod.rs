@@ -19,6 +19,7 @@ pub mod scan;
 mod space;
 mod svg;
 mod table;
+mod template;
 mod who;
 
 pub use catalogue::{entries_json, entries_text, explain_json, explain_text};
@@ -31,6 +32,7 @@ pub use map::map_text;
 pub use plan::{Shown, next_hint, plan_json, plan_text, warnings_text};
 pub use policy::{policy_json, policy_text};
 pub use svg::map_svg;
+pub use template::templates_text;
 pub use who::{who_json, who_text};
 
 /// How text may look.
@@ -40,6 +42,8 @@ pub struct Style {
     pub color: bool,
     /// Everything, however long.
     pub full: bool,
+    /// Columns that lines are folded at, where they can be; 0 is no limit.
+    pub width: usize,
 }
 
 impl Style {

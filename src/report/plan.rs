@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Style;
 use super::diff::{changed_lines, unified};
+use super::fit::hanging;
 use crate::idfile::Digest;
 use crate::planner::{
     Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedEdit, SavedFile, UNDO,
@@ -60,30 +61,37 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
         out.push_str(&summary(shown.plan));
         return out;
     }
-    for (user, assignments) in users {
-        out.push_str(&user_text(user, &assignments));
+    let sentences = users.iter().map(|(user, assignments)| user_text(user, assignments)).chain(idle);
+    for sentence in sentences.collect::<String>().lines() {
+        out.push_str(&hanging(sentence, 0, 2, style.width));
+        out.push('\n');
     }
-    out.extend(idle);
     out
 }
 
-/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`; or put back by an undo.
+/// What is mended, a line a finding: `mends duplicate-line: /etc/subuid lines 4, 9`; or put back by an undo,
+/// which adds at the end what was removed.
 fn repairs_text(plan: &Plan, style: Style) -> String {
     const NAMED: usize = 10;
-    let mut places: BTreeMap<(&str, Kind), Vec<usize>> = BTreeMap::new();
+    let mut places: BTreeMap<(&str, Kind, bool), Vec<usize>> = BTreeMap::new();
     for repair in &plan.repairs {
-        places.entry((&repair.finding, repair.kind)).or_default().push(repair.edit.line);
+        let added = repair.edit.old.is_none();
+        places.entry((&repair.finding, repair.kind, added)).or_default().push(repair.edit.line);
     }
     let mut out = String::new();
-    for ((finding, kind), lines) in places {
+    for ((finding, kind, added), lines) in places {
         let named = if style.full { lines.len() } else { NAMED };
         let mut text = lines.iter().take(named).map(usize::to_string).collect::<Vec<_>>().join(", ");
         if lines.len() > named {
             let _ = write!(text, " and {} more", lines.len() - named);
         }
         let word = if lines.len() == 1 { "line" } else { "lines" };
-        let what = if finding == UNDO { "puts back".to_owned() } else { format!("mends {finding}:") };
-        let _ = writeln!(out, "{what} /etc/{} {word} {text}", kind.file());
+        let file = kind.file();
+        let _ = match finding {
+            UNDO if added => writeln!(out, "puts back {} {word} at the end of /etc/{file}", lines.len()),
+            UNDO => writeln!(out, "puts back /etc/{file} {word} {text}"),
+            _ => writeln!(out, "mends {finding}: /etc/{file} {word} {text}"),
+        };
     }
     out
 }
@@ -187,7 +195,8 @@ fn summary(plan: &Plan) -> String {
 /// Warnings, a line each.
 pub fn warnings_text(plan: &Plan, style: Style) -> String {
     let label = style.paint("33", "warning:");
-    plan.warnings.iter().map(|w| format!("{label} {} [{}]\n", w.message, w.code)).collect()
+    let words = |message: &str, code: &str| hanging(&format!("{message} [{code}]"), 9, 2, style.width);
+    plan.warnings.iter().map(|w| format!("{label} {}\n", words(&w.message, w.code))).collect()
 }
 
 /// What to do next, for a single user whose name can be pasted: `To see that it works: subidctl verify
@@ -215,7 +224,7 @@ pub fn plan_json(shown: Shown<'_>) -> Value {
         "host": snapshot.host,
         "root": snapshot.host.root,
         "facts": snapshot.facts,
-        "files": shown.files(Style { color: false, full: true }),
+        "files": shown.files(Style { full: true, ..Style::default() }),
         "assignments": assignments,
         "edits": plan.repairs.iter().map(SavedEdit::from).collect::<Vec<_>>(),
         "warnings": plan.warnings,

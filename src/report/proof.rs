@@ -9,6 +9,7 @@ use crate::proof::{Place, Probe, ProbeStatus, Proof};
 use crate::range::Kind;
 use crate::text::thousands;
 
+use super::findings::wrapped;
 use super::fit::columns;
 
 /// Columns of a line, where what it says can be parted.
@@ -45,13 +46,15 @@ pub fn text(proof: &Proof) -> String {
     }
     if let Some(failure) = &proof.failure {
         let _ = writeln!(out, "FAILED at the step {}: {}", failure.step.name(), failure.helper_message);
-        let _ = writeln!(out, "  cause   : {} [{}]", failure.message, failure.cause);
-        let _ = writeln!(out, "  evidence: {}", failure.evidence);
+        let cause = format!("{} [{}]", failure.message, failure.cause);
+        for (name, words) in [("cause   ", &cause), ("evidence", &failure.evidence)] {
+            out.push_str(&wrapped(&format!("  {name}: "), &" ".repeat(12), words));
+        }
         let _ = writeln!(out, "  fix     : {}", failure.fix);
     }
     let place = match proof.place {
         Place::Host => "",
-        Place::World => ", in a world of IDs that nobody has",
+        Place::World => ", in a world of unused IDs",
     };
     let verdict = if proof.ok { "works" } else { "does not work" };
     let map = match proof.userns {
@@ -258,7 +261,8 @@ mod tests {
                  0       1000          1
                  1     100000      65536
         FAILED at the step uid-map: newuidmap: write to uid_map failed: Operation not permitted
-          cause   : newuidmap is neither setuid root nor has file capabilities [helper-no-privilege]
+          cause   : newuidmap is neither setuid root nor has file capabilities
+                    [helper-no-privilege]
           evidence: /usr/bin/newuidmap: mode 0755
           fix     : sudo chmod u+s /usr/bin/newuidmap
         A rootless container of tscherf (uid 1000) does not work.

@@ -23,7 +23,7 @@ pub struct Scan<'a> {
 /// So many owners are listed, those of the most files first.
 const OWNERS: usize = 8;
 
-/// So many reasons are listed.
+/// So many reasons, and so many mount points, are listed.
 const REASONS: usize = 5;
 
 /// The files, or that there are none.
@@ -50,6 +50,13 @@ pub fn scan_text(scan: Scan<'_>) -> String {
         let dots = if found.errors > shown.len() as u64 { ", …" } else { "" };
         let _ =
             writeln!(out, "{} could not be looked at: {}{dots}", thousands(found.errors), shown.join(", "));
+    }
+    if !found.beyond.is_empty() {
+        let shown: Vec<String> = found.beyond.iter().take(REASONS).map(|p| path(p)).collect();
+        let dots = if found.beyond.len() > shown.len() { ", …" } else { "" };
+        let _ =
+            writeln!(out, "Not entered, since other file systems begin there: {}{dots}", shown.join(", "));
+        let _ = writeln!(out, "To look there too, name them after --scan.");
     }
     out
 }
@@ -93,6 +100,7 @@ pub fn scan_json(scan: Scan<'_>) -> Value {
         }).collect::<Vec<_>>(),
         "by_id": by_id.map(|((kind, id), n)| json!({ "kind": kind, "id": id, "files": n })).collect::<Vec<_>>(),
         "failed": found.failed,
+        "beyond": found.beyond.iter().map(|p| lossy(p)).collect::<Vec<_>>(),
     })
 }
 
@@ -126,5 +134,13 @@ mod tests {
                 && text.contains(", …\n")
         );
         assert!(text.ends_with("2 could not be looked at: /home/z: Permission denied, …\n"), "{text}");
+        let beyond = ["/home/a", "/home/b\n", "/c", "/d", "/e", "/f"].map(PathBuf::from).to_vec();
+        let text = scan_text(Scan { paths: &paths, ranges: &ranges, found: &OwnedFiles { beyond, ..found } });
+        assert!(
+            text.contains(
+                "\nNot entered, since other file systems begin there: /home/a, /home/b\\n, /c, /d, /e, …\n"
+            ),
+            "{text}"
+        );
     }
 }

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::Style;
 use super::table::table;
 use crate::planner::WhoAnswer;
 use crate::range::Kind;
 use crate::text::escape;
 
 /// One line an answer; an answer that is the same for uid and gid is one line.
-pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
+pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)], style: Style) -> String {
     let mut rows = Vec::new();
     for (id, answers) in ids {
         if answers.is_empty() {
@@ -43,7 +44,7 @@ pub fn who_text(ids: &[(u32, Vec<WhoAnswer>)]) -> String {
             ]);
         }
     }
-    table([">ID", "AS", "IS", ">INSIDE", "FROM"], &rows, Clone::clone)
+    table([">ID", "AS", "IS", ">INSIDE", "FROM"], &rows, style.width, Clone::clone)
 }
 
 /// Where it is known from; of a range in both files both lines.

@@ -29,10 +29,14 @@ pub struct Helper {
     pub uid: u32,
     /// The file capabilities' permitted set (`security.capability`), and whether its effective bit is set.
     pub file_caps: Option<(u64, bool)>,
+    /// Whether it begins as a script does (`#!`); false also where it cannot be read.
+    pub script: bool,
     /// Whether its mount ignores setuid bits, and the mount point.
     pub nosuid_mount: Option<String>,
     /// Another program of this name that stands earlier in the caller's PATH.
     pub shadowed_by: Option<String>,
+    /// Whether that one has neither root's setuid bit nor file capabilities.
+    pub shadow_powerless: bool,
 }
 
 /// Kernel switches; `None` where the file does not exist.
@@ -61,8 +65,29 @@ pub struct Process {
     pub seccomp: bool,
     /// The namespace's own maps; an identity map of everything on a host.
     pub maps: PerKind<Vec<Extent>>,
+    /// Not the first user namespace: this is a container, or a part of one.
+    pub nested: bool,
+    /// `/proc/self/setgroups` says `deny`.
+    pub setgroups_denied: bool,
+    /// What is mounted over files and folders of /proc, where no /proc is seen whole.
+    pub proc_covered: Vec<String>,
+    /// The security context, escaped, where SELinux enforces its policy.
+    pub selinux: Option<String>,
+    /// How many processes the user may have.
+    pub processes: Option<Processes>,
     /// `/proc/self/root` is not the mount namespace's root.
     pub chroot: bool,
     /// Effective group of the process and the account's primary group, where they differ.
     pub gid_differs: Option<(u32, u32)>,
+}
+
+/// A limit of processes (`RLIMIT_NPROC`), and what it is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Processes {
+    /// The limit in force.
+    pub soft: u64,
+    /// How far the process itself may raise it.
+    pub hard: u64,
+    /// Processes and threads of the user that /proc shows.
+    pub now: u64,
 }

@@ -29,4 +29,6 @@ pub struct OwnedFiles {
     pub errors: u64,
     /// Some of those, escaped, with the reason.
     pub failed: Vec<String>,
+    /// Where other file systems begin, which were not entered; sorted. Not those that were looked at themselves.
+    pub beyond: Vec<PathBuf>,
 }

@@ -79,6 +79,8 @@ pub enum Allocator {
     Docker,
     /// The kubelet's user namespaces.
     Kubelet,
+    /// podman's `--userns=auto` for root.
+    Podman,
 }
 
 impl Allocator {
@@ -93,6 +95,7 @@ impl Allocator {
             Self::Lxd => "LXD or Incus",
             Self::Docker => "Docker",
             Self::Kubelet => "the kubelet",
+            Self::Podman => "podman --userns=auto",
         }
     }
 

@@ -48,6 +48,9 @@ pub struct KnownOwner {
     pub uid: Option<u32>,
     /// Whether the account stood in `/etc/passwd`, so that its absence there means that it was deleted.
     pub local: bool,
+    /// Whether a login hook gave it, and nobody since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hook: bool,
 }
 
 /// What a transaction adds to the ledger. Adding it twice is adding it once.
@@ -154,7 +157,8 @@ mod tests {
     #[test]
     fn notes_are_added_once_and_come_back() {
         let range = Range::parse("100000:65536").unwrap();
-        let owner = |uid| KnownOwner { owner: b"al\xff".to_vec(), uid: Some(uid), local: true };
+        let owner =
+            |uid| KnownOwner { owner: b"al\xff".to_vec(), uid: Some(uid), local: true, hook: uid == 2 };
         let notes = [
             LedgerNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(7), range },
             LedgerNote::Owner(owner(2)),
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn no_torn_or_edited_ledger_is_believed() {
-        let known = KnownOwner { owner: b"al\xff".to_vec(), uid: Some(2), local: true };
+        let known = KnownOwner { owner: b"al\xff".to_vec(), uid: Some(2), local: true, hook: false };
         let bytes = Ledger { released: vec![], owners: vec![known] }.to_bytes();
         assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
         for cut in 0..bytes.len() {

@@ -1,6 +1,6 @@
-//! POSIX record locks, as `lckpwdf(3)` takes them.
+//! POSIX record locks, as `lckpwdf(3)` takes them, and leases.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -34,4 +34,15 @@ pub fn try_lock_whole(fd: BorrowedFd<'_>) -> nix::Result<LockTry> {
     }
     fcntl(fd, FcntlArg::F_GETLK(&mut lock))?;
     Ok(LockTry::Held((lock.l_pid > 0).then_some(lock.l_pid)))
+}
+
+/// Takes a read lease on a file (`fcntl(2)`, "Leases"): none is given while anybody has the file open for
+/// writing, and who opens it for writing meanwhile waits until the descriptor is closed. The kernel tells the
+/// holder of that by SIGIO, which must be blocked.
+///
+/// # Errors
+/// `EAGAIN` where it is open for writing; `EINVAL` and others where the file system has no leases.
+pub fn read_lease(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: the descriptor is open for the call, and the argument is a number.
+    Errno::result(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) }).map(drop)
 }

@@ -1,7 +1,9 @@
 //! Typed system calls as plain functions: the only room with `unsafe`. No messages for users here.
 #![allow(unsafe_code)]
 
+mod deadline;
 mod file;
+mod inherited;
 mod lock;
 mod mount;
 mod net;
@@ -17,8 +19,10 @@ mod stat;
 mod time;
 mod tty;
 
+pub use deadline::{Deadline, clear_environment};
 pub use file::{copy_xattrs, inode_flags, is_mount_root, link_unnamed, retry};
-pub use lock::{LockTry, try_lock_whole};
+pub use inherited::shed_inherited;
+pub use lock::{LockTry, read_lease, try_lock_whole};
 pub use mount::{attach, clone_tree, set_attributes};
 pub use net::loopback_up;
 pub use ns::spawn_container;
@@ -30,8 +34,8 @@ pub use open::open_beneath;
 pub use pidfd::{may_signal, pidfd_open};
 pub use privilege::{capabilities, clear_capabilities, new_session_keyring};
 pub use process::{
-    Ignored, close, close_from, default_action, die_with_writer, dup_from, exit, ignore, inherited_fd,
-    install_fd, spawn,
+    Ignored, close, close_from, default_action, default_actions, die_with_writer, dup_from, exit, ignore,
+    inherited_fd, install_fd, spawn,
 };
 pub use signal::discard_pending;
 pub use socket::{Received, receive};

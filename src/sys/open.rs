@@ -7,6 +7,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::Mode;
 
+use super::file::retry;
+
 /// Opens `path`, relative to `dir`, with every component beneath `dir` and none of them a symbolic link
 /// (`openat2(2)`). Where the kernel has no openat2 (before 5.6, or a seccomp filter that hides it) the
 /// components are opened one by one.
@@ -22,7 +24,7 @@ pub fn open_beneath(dir: BorrowedFd<'_>, path: &Path, flags: OFlag, mode: Mode) 
     // openat2 refuses a mode without a file to create.
     let creates = flags.intersects(OFlag::O_CREAT | OFlag::O_TMPFILE);
     let how = OpenHow::new().flags(flags).mode(if creates { mode } else { Mode::empty() }).resolve(beneath);
-    match openat2(dir, path, how) {
+    match retry(|| openat2(dir, path, how)) {
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EAGAIN) => one_by_one(dir, path, flags, mode),
         result => result,
     }
@@ -40,7 +42,7 @@ fn one_by_one(dir: BorrowedFd<'_>, path: &Path, flags: OFlag, mode: Mode) -> nix
         };
         let last = components.peek().is_none();
         let flags = if last { flags | OFlag::O_NOFOLLOW } else { folder };
-        at = openat(at.as_fd(), name, flags, mode).map_err(|errno| match errno {
+        at = retry(|| openat(at.as_fd(), name, flags, mode)).map_err(|errno| match errno {
             Errno::ENOTDIR if !last => Errno::ELOOP,
             errno => errno,
         })?;

@@ -97,6 +97,26 @@ pub fn default_action(signal: Signal) -> nix::Result<()> {
     set_action(signal, SigHandler::SigDfl).map(drop)
 }
 
+/// Gives every signal its default action, the real-time ones too.
+///
+/// # Errors
+/// What sigaction gives.
+pub fn default_actions() -> nix::Result<()> {
+    // SAFETY: all zeros is a valid value: the default action, no flags, no further signals blocked.
+    let action: libc::sigaction = unsafe { std::mem::zeroed() };
+    for signal in (1..=libc::SIGRTMAX()).filter(|s| !matches!(*s, libc::SIGKILL | libc::SIGSTOP)) {
+        // SAFETY: the action runs no code of ours.
+        let done = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+        // Those between the standard and the real-time ones are the C library's own, which it refuses.
+        if let Err(errno) = Errno::result(done)
+            && !(32..libc::SIGRTMIN()).contains(&signal)
+        {
+            return Err(errno);
+        }
+    }
+    Ok(())
+}
+
 /// Ignores a signal, also in programs executed from here.
 ///
 /// # Errors

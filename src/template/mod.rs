@@ -1,48 +1,60 @@
 //! Embedded templates to text. A value that nobody gave is an error, and so is a value that goes into the text
 //! without a filter: what is a word for one target is code for another.
 
+mod catalogue;
+mod filters;
+
+pub use catalogue::ALL;
+
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
-
 use crate::error::{Code, Error, Result};
+use crate::policy;
 use crate::range::{Count, Kind, Range, SubId};
-use crate::text::{escape, shell_word};
+use crate::text::{escape, nearest};
 
 /// A file that other systems need, with places for values.
 #[derive(Debug, Clone, Copy)]
 pub struct Template {
     /// What it is called on the command line.
     pub name: &'static str,
-    /// What it makes, in one phrase.
+    /// What it is for, in one phrase.
     pub about: &'static str,
-    /// The values that it takes, all of them, and what each is.
-    pub keys: &'static [(&'static str, &'static str)],
+    /// Where the file goes.
+    pub place: &'static str,
+    /// The values that it takes, all of them.
+    pub keys: &'static [Key],
     /// Its text.
     pub text: &'static str,
-    /// What is wrong with these values together, each of which its place takes.
-    wrong: fn(&BTreeMap<String, String>) -> Option<String>,
+    /// The file's permission bits: a script can be executed.
+    pub mode: u32,
+    /// What is wrong with these values together, each of which its place takes, or with the text.
+    wrong: fn(&BTreeMap<String, String>, &str) -> Option<String>,
 }
 
-/// All templates, by name.
-pub const ALL: &[Template] = &[Template {
-    name: "chown-script",
-    about: "a script that moves a user's files from an old range of IDs to a new one",
-    keys: &[
-        ("owner", "the user whose files they are"),
-        ("path", "the folder to begin in, from / on"),
-        ("old_uid", "the first uid of the old range"),
-        ("old_gid", "the first gid of the old range"),
-        ("new_uid", "the first uid of the new range; left out: of the range that the owner has now"),
-        ("new_gid", "the first gid of the new range; left out: of the range that the owner has now"),
-        ("count", "how many IDs each of the ranges has"),
-    ],
-    text: include_str!("../../templates/chown-script.sh"),
-    wrong: moves_wrongly,
-}];
+/// A value that a template takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// What stands there where nobody gives it.
+    pub default: Option<&'static str>,
+}
+
+/// Nothing can be wrong with these values together.
+fn nothing(_: &BTreeMap<String, String>, _: &str) -> Option<String> {
+    None
+}
+
+/// Why the text is no policy.
+fn no_policy(_: &BTreeMap<String, String>, text: &str) -> Option<String> {
+    policy::parse("", text.as_bytes()).err().map(|error| error.why)
+}
 
 /// Ranges that pass the last ID, or of which files would move twice.
-fn moves_wrongly(values: &BTreeMap<String, String>) -> Option<String> {
+fn moves_wrongly(values: &BTreeMap<String, String>, _: &str) -> Option<String> {
     let number = |key: &str| values.get(key).and_then(|text| text.parse().ok());
     let count = Count::new(number("count")?)?;
     for kind in Kind::BOTH.map(Kind::name) {
@@ -70,10 +82,13 @@ fn moves_wrongly(values: &BTreeMap<String, String>) -> Option<String> {
 /// `usage`, with the nearest name.
 pub fn find(name: &str) -> Result<&'static Template> {
     ALL.iter().find(|t| t.name == name).ok_or_else(|| {
-        let names: Vec<&str> = ALL.iter().map(|t| t.name).collect();
+        let near = nearest(name, ALL.iter().map(|t| t.name));
         Error::new(Code::Usage, format!("there is no template {}", escape(name.as_bytes())))
-            .why(format!("the templates are: {}", names.join(", ")))
-            .fix("subidctl template list says what each is for")
+            .why(format!("it is none of the {} that subidctl has", ALL.len()))
+            .fix(match near {
+                Some(near) => format!("did you mean {near}? subidctl template list has them all"),
+                None => "subidctl template list has them all".to_owned(),
+            })
     })
 }
 
@@ -83,14 +98,25 @@ impl Template {
     /// # Errors
     /// `usage` where a value is missing, unknown, or nothing that its place can take.
     pub fn render(&self, values: &BTreeMap<String, String>) -> Result<String> {
-        let keys: Vec<&str> = self.keys.iter().map(|(key, _)| *key).collect();
-        let all = || format!("{} takes: {}", self.name, keys.join(", "));
+        let keys: Vec<&str> = self.keys.iter().map(|key| key.name).collect();
+        let all = || {
+            let takes = if keys.is_empty() { "no values".to_owned() } else { keys.join(", ") };
+            format!("{} takes: {takes}", self.name)
+        };
         if let Some(wrong) = values.keys().find(|key| !keys.contains(&key.as_str())) {
             let likeness = |key: &&&str| (strsim::jaro_winkler(key, wrong) * 1000.0).round();
             let near = keys.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
             return Err(Error::new(Code::Usage, format!("there is no value {}", escape(wrong.as_bytes())))
                 .why(all())
-                .fix(near.map_or_else(String::new, |near| format!("did you mean {near}?"))));
+                .fix(
+                    near.map_or_else(|| "leave --set out".to_owned(), |near| format!("did you mean {near}?")),
+                ));
+        }
+        let mut values = values.clone();
+        for key in self.keys {
+            if let Some(default) = key.default {
+                values.entry(key.name.to_owned()).or_insert_with(|| default.to_owned());
+            }
         }
         let missing: Vec<&str> = keys.iter().filter(|key| !values.contains_key(**key)).copied().collect();
         if !missing.is_empty() {
@@ -104,45 +130,20 @@ impl Template {
                 .why(why)
                 .fix(fix)
         };
-        let text = environment().render_str(self.text, values).map_err(|error| {
+        let text = filters::environment().render_str(self.text, &values).map_err(|error| {
             refused(escape(error.detail().unwrap_or("it cannot be rendered").as_bytes()), all())
         })?;
-        match (self.wrong)(values) {
+        match (self.wrong)(&values, &text) {
             Some(why) => Err(refused(why, "give other values".to_owned())),
             None => Ok(text),
         }
     }
 }
 
-fn environment() -> Environment<'static> {
-    let bad = |why: String| minijinja::Error::new(ErrorKind::InvalidOperation, why);
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
-    environment.set_formatter(move |out, _, value| match value.as_str() {
-        Some(text) if value.is_safe() => out.write_str(text).map_err(Into::into),
-        _ => Err(bad("a value stands in the text without a filter".to_owned())),
-    });
-    // A word of a shell command.
-    environment.add_filter("sh", move |value: String| {
-        let word = shell_word(value.as_bytes()).filter(|_| !value.is_empty());
-        let shown = escape(value.as_bytes());
-        word.map(Value::from_safe_string)
-            .ok_or_else(|| bad(format!("'{shown}' cannot be a word of a script")))
-    });
-    // An ID or a count of them, in decimal.
-    environment.add_filter("id", move |value: String| {
-        let id = value.parse::<u32>().ok().filter(|id| *id > 0 && id.to_string() == value);
-        let shown = escape(value.as_bytes());
-        id.map(|id| Value::from_safe_string(id.to_string()))
-            .ok_or_else(|| bad(format!("'{shown}' is not a decimal number from 1 to 4294967295")))
-    });
-    environment
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn values(change: &[(&str, &str)]) -> BTreeMap<String, String> {
         let base = [
@@ -198,12 +199,13 @@ mod tests {
         assert!(error.why.contains("owner, path, old_uid"), "{error:?}");
         let error = rendered(&[("old_uids", "1")]).unwrap_err();
         assert_eq!(error.fix, "did you mean old_uid?");
-        assert!(find("chown").unwrap_err().why.contains("chown-script"));
+        assert!(find("chown").unwrap_err().fix.contains("chown-script"));
     }
 
     #[test]
     fn a_place_without_a_filter_or_a_value_is_an_error() {
-        let render = |text: &'static str| Template { text, ..ALL[0] }.render(&values(&[]));
+        let render =
+            |text: &'static str| Template { text, ..*find("chown-script").unwrap() }.render(&values(&[]));
         assert!(render("{{ owner }}").is_err());
         assert!(render("{{ nobody|sh }}").is_err());
         assert_eq!(render("{{ owner|sh }}").unwrap(), "alice");
@@ -212,10 +214,68 @@ mod tests {
     #[test]
     fn every_key_is_used_and_no_other() {
         for template in ALL {
-            for (key, _) in template.keys {
-                assert!(template.text.contains(&format!("{{{{ {key}|")), "{key}");
+            for key in template.keys {
+                assert!(
+                    template.text.contains(&format!("{{{{ {}|", key.name)),
+                    "{}: {}",
+                    template.name,
+                    key.name
+                );
             }
-            assert_eq!(template.text.matches("{{").count(), template.keys.len());
+            assert_eq!(template.text.matches("{{").count(), template.keys.len(), "{}", template.name);
+            assert_eq!(template.mode == 0o755, template.text.starts_with("#!/bin/sh"), "{}", template.name);
+        }
+        assert!(ALL.is_sorted_by_key(|template| template.name));
+    }
+
+    /// Values that every key takes, by its name.
+    fn fitting(template: &Template) -> BTreeMap<String, String> {
+        let value = |key: &Key| match key.name {
+            "owner" | "group" => "alice",
+            "path" => "/home/alice",
+            "first" => "1200001000",
+            "last" => "1200005999",
+            name if name.starts_with("new_") => "300000",
+            _ => key.default.unwrap_or("65536"),
+        };
+        template.keys.iter().map(|key| (key.name.to_owned(), value(key).to_owned())).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn a_value_changes_its_own_lines_and_adds_none(
+            value in r#"/?[a-z0-9 '"\\$`%;&|<>(){}\[\]*?#@!~^,:=\n\t\r\u{7f}\u{85}\u{2028}é-]{0,12}"#
+        ) {
+            for template in ALL {
+                let usual = template.render(&fitting(template)).unwrap();
+                let marked: Vec<bool> = template.text.lines().map(|line| line.contains("{{")).collect();
+                for key in template.keys {
+                    let mut values = fitting(template);
+                    values.insert(key.name.to_owned(), value.clone());
+                    let Ok(text) = template.render(&values) else { continue };
+                    prop_assert_eq!(text.lines().count(), marked.len(), "{}: {}", template.name, text);
+                    for ((line, before), marked) in text.lines().zip(usual.lines()).zip(&marked) {
+                        prop_assert!(*marked || line == before, "{}: {:?}", template.name, line);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn policies_that_contradict_themselves_are_refused() {
+        let template = find("policy-directory").unwrap();
+        for (key, value, why) in [
+            ("last", "1200000999", "FIRST-LAST"),
+            ("last", "1200025999", "passes 2^31"),
+            ("start", "917504000", "overlaps"),
+            ("first", "1", "uids"),
+        ] {
+            let mut values = fitting(template);
+            values.insert(key.to_owned(), value.to_owned());
+            let error = template.render(&values).unwrap_err();
+            assert!(error.why.contains(why), "{key}={value}: {error:?}");
         }
     }
 }

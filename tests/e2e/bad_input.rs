@@ -1,6 +1,7 @@
 //! Bad input, one test each: the exit code, the three lines with the first word for word, and both files as
 //! they were.
 
+mod disks;
 mod documents;
 mod files;
 mod interrupts;

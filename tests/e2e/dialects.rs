@@ -2,10 +2,14 @@
 //!
 //! Generated files, each asked for every owner: what `getsubids` lists, and what `newuidmap` and `newgidmap`
 //! grant at the edges of each range and one beyond. `SUBIDCTL_SEED=N` asks the same again.
+//!
+//! The programs are kept ready (see `ready.c`); for one file of [`EACH_STARTED`] each question starts its program,
+//! so that both ways of asking stand beside the table.
 
 mod engines;
 mod expect;
 mod generate;
+mod ready;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -16,6 +20,7 @@ use std::process::{Child, Command, Output, Stdio};
 use subidctl::idfile::Dialect;
 
 use self::expect::{Reading, USERS, granted, listed, reading};
+use self::ready::Programs;
 use crate::harness::{Sandbox, needs, seed, size, tree};
 
 /// How the real readers and a table compare.
@@ -31,6 +36,7 @@ fn system(tree: Option<&Path>) -> (Sandbox, Dialect) {
     sandbox.run("echo twin:x:5000:5000::/home/um:/bin/sh >>/etc/passwd && groupmod -g 7001 al").ok();
     let version = sandbox.run("dpkg-query -W -f '${Version}' uidmap").ok().stdout;
     let row = row(&version).unwrap_or_else(|| panic!("shadow {version} has no row in the table of dialects"));
+    ready::install(&sandbox);
     (sandbox, row)
 }
 
@@ -87,18 +93,16 @@ impl Asker {
         Self { name, uid, gid, target: Target::new(uid, gid, &["--map-root-user"]) }
     }
 
-    fn helper(&self, gids: bool, target: &str, pieces: &[(u64, u64)]) -> Output {
-        let mut command = Command::new(if gids { "/usr/bin/newgidmap" } else { "/usr/bin/newuidmap" });
-        command.arg(target).uid(self.uid).gid(self.gid).env_clear();
-        for (first, last) in pieces {
-            command.args([*first, *first, last - first + 1].map(|n| n.to_string()));
-        }
-        command.output().unwrap()
+    fn helper(&self, programs: &mut Programs, gids: bool, target: &str, pieces: &[(u64, u64)]) -> Output {
+        let numbers = pieces.iter().flat_map(|(first, last)| [*first, *first, last - first + 1]);
+        let arguments: Vec<String> =
+            [target.to_owned()].into_iter().chain(numbers.map(|n| n.to_string())).collect();
+        programs.ask(if gids { "newgidmap" } else { "newuidmap" }, (self.uid, self.gid), &arguments)
     }
 
     /// Whether the helper grants all of these spans.
-    fn grants(&self, gids: bool, pieces: &[(u64, u64)]) -> bool {
-        let output = self.helper(gids, &self.target.pid, pieces);
+    fn grants(&self, programs: &mut Programs, gids: bool, pieces: &[(u64, u64)]) -> bool {
+        let output = self.helper(programs, gids, &self.target.pid, pieces);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{said}");
         assert!(
@@ -111,9 +115,9 @@ impl Asker {
 
 impl Asker {
     /// Whether a process of the user's gets these spans as its map, and the kernel shows them.
-    fn really_gets(&self, pieces: &[(u64, u64)]) -> bool {
+    fn really_gets(&self, programs: &mut Programs, pieces: &[(u64, u64)]) -> bool {
         let target = Target::new(self.uid, self.gid, &[]);
-        let output = self.helper(false, &target.pid, pieces);
+        let output = self.helper(programs, false, &target.pid, pieces);
         let map = std::fs::read_to_string(format!("/proc/{}/uid_map", target.pid)).unwrap();
         let seen = map.lines().map(|line| {
             let words: Vec<u64> = line.split_ascii_whitespace().map(|word| word.parse().unwrap()).collect();
@@ -126,18 +130,23 @@ impl Asker {
 /// What the kernel and the helpers take for an ID: below 2^32 − 1.
 const TOP: u64 = u32::MAX as u64 - 1;
 
+/// Of as many files, one is asked by a start of the program for each question.
+const EACH_STARTED: usize = 25;
+
 /// Asks the real readers of the sandbox about every file, and says where the table is of another opinion; ends
 /// after the file where there are `enough` of these.
 fn compare(dialect: Dialect, files: &[Vec<u8>], enough: usize, table: impl Fn(&[u8]) -> Reading) -> Tally {
     let mut tally = Tally::default();
     let askers = USERS.into_iter().filter(|(name, ..)| *name != "twin").map(Asker::new);
     let askers: Vec<Asker> = askers.collect();
+    let mut programs = Programs::new();
     for (number, file) in files.iter().enumerate() {
         if tally.disagreements.len() >= enough {
             break;
         }
         std::fs::write("/etc/subuid", file).unwrap();
         std::fs::write("/etc/subgid", file).unwrap();
+        programs.each_started = number % EACH_STARTED == 0;
         let reading = table(file);
         let mut says = |question: String, real: String, table: String| {
             tally.questions += 1;
@@ -150,7 +159,7 @@ fn compare(dialect: Dialect, files: &[Vec<u8>], enough: usize, table: impl Fn(&[
         let entries = reading.as_deref().unwrap_or_default();
         for owner in owners(file) {
             for gids in [false, true] {
-                let real = getsubids(&owner, gids);
+                let real = getsubids(&mut programs, &owner, gids);
                 let table = format!("{:?}", listed(dialect, entries, owner.as_bytes(), gids));
                 says(format!("getsubids {}{owner:?}", if gids { "-g " } else { "" }), real, table);
             }
@@ -168,15 +177,15 @@ fn compare(dialect: Dialect, files: &[Vec<u8>], enough: usize, table: impl Fn(&[
             if !gids && number % 10 == 0 {
                 let pieces: Vec<(u64, u64)> = spans.iter().map(|(a, b)| (*a, *b.min(&TOP))).collect();
                 let pieces: Vec<(u64, u64)> = pieces.into_iter().filter(|(a, b)| a <= b).collect();
-                let real = pieces.is_empty() || asker.really_gets(&pieces);
+                let real = pieces.is_empty() || asker.really_gets(&mut programs, &pieces);
                 says(format!("uid_map of {}: {pieces:?}", asker.name), real.to_string(), "true".to_owned());
             }
             if !yes.is_empty() {
-                let real = asker.grants(gids, &yes);
+                let real = asker.grants(&mut programs, gids, &yes);
                 says(format!("{helper} for {}: {yes:?}", asker.name), real.to_string(), "true".to_owned());
             }
             for span in no {
-                let real = asker.grants(gids, &[span]);
+                let real = asker.grants(&mut programs, gids, &[span]);
                 says(format!("{helper} for {}: {span:?}", asker.name), real.to_string(), "false".to_owned());
             }
         }
@@ -185,10 +194,9 @@ fn compare(dialect: Dialect, files: &[Vec<u8>], enough: usize, table: impl Fn(&[
 }
 
 /// What getsubids prints, as pairs of start and count.
-fn getsubids(owner: &str, gids: bool) -> String {
-    let mut command = Command::new("/usr/bin/getsubids");
-    command.args(gids.then_some("-g")).arg(owner).env_clear();
-    let output = command.output().unwrap();
+fn getsubids(programs: &mut Programs, owner: &str, gids: bool) -> String {
+    let arguments: Vec<String> = gids.then_some("-g").into_iter().chain([owner]).map(str::to_owned).collect();
+    let output = programs.ask("getsubids", (0, 0), &arguments);
     let stdout = String::from_utf8_lossy(&output.stdout);
     let pair = |line: &str| {
         let mut words = line.rsplit(' ').map(str::parse::<u64>);
@@ -236,7 +244,7 @@ fn new_seed() -> u64 {
 
 #[test]
 fn the_table_agrees_with_the_real_readers() {
-    needs!("unshare", "nsenter", "newuidmap", "getsubids");
+    needs!("unshare", "nsenter", "newuidmap", "getsubids", "cc");
     let (mid, new) = (tree!("mid"), tree!("new"));
     let (seed, number) = (new_seed(), size(300, 10_000));
     let files = generate::files(seed, number);
@@ -265,7 +273,7 @@ fn the_table_agrees_with_the_real_readers() {
 
 #[test]
 fn a_wrong_row_of_the_table_is_found() {
-    needs!("unshare", "nsenter", "newuidmap", "getsubids");
+    needs!("unshare", "nsenter", "newuidmap", "getsubids", "cc");
     let files = generate::files(1, 300);
     for tree in [None, Some(tree!("mid")), Some(tree!("new"))] {
         let (sandbox, dialect) = system(tree.as_deref());

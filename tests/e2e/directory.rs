@@ -54,6 +54,20 @@ fn a_directory_is_asked_once_for_a_user_and_twice_for_a_candidate() {
 }
 
 #[test]
+fn a_login_asks_once_where_nothing_is_to_be_done() {
+    needs!("unshare", "nsenter", "cc");
+    let sandbox = host("", None);
+    sandbox.write("/etc/subidctl/policy.toml", "[users]\nnames = ['CORP\\Lena']\n");
+    let login = |user: &str| format!("PAM_TYPE=open_session PAM_USER='{user}' subidctl apply --yes --hook");
+    asked(&sandbox, &login("corp\\lena"), 0);
+    assert_eq!(sandbox.id_text(), ["CORP\\Lena:100000:65536\n"; 2]);
+    let before = sandbox.id_files();
+    assert_eq!(asked(&sandbox, &login("corp\\lena"), 0), ["getpwnam corp\\lena"]);
+    assert_eq!(asked(&sandbox, &login("CORP\\Lena"), 0), Vec::<String>::new());
+    assert_eq!(sandbox.id_files(), before);
+}
+
+#[test]
 fn nobody_is_asked_where_files_answer_or_bounds_are_declared() {
     needs!("unshare", "nsenter", "cc");
     let sandbox = host("", Some(BOUNDED));
@@ -99,6 +113,23 @@ fn who_is_not_listed_is_not_selected_in_silence() {
     empty.says("the group 'empty' has no members").says("\n  why: ").says("\n  fix: ");
     sandbox.run("userdel bob").ok();
     sandbox.run("subidctl apply --yes --all").exits(2).says("lists none of its accounts").says("--from");
+}
+
+#[test]
+fn whoever_waits_for_a_slow_directory_is_told_and_the_change_is_one() {
+    needs!("unshare", "nsenter", "cc");
+    let sandbox = host("", Some(BOUNDED));
+    let names: Vec<String> = (0..100).map(|n| format!("n{n}")).collect();
+    sandbox.write("/srv/names", names.join("\n"));
+    sandbox.write("/tmp/slow", "");
+    let command = "subidctl apply --yes --allow-unknown-owner --from /srv/names";
+    let mut terminal = sandbox.terminal(command);
+    terminal.expect("looking up user ");
+    terminal.expect(" of 100 ...");
+    terminal.expect("Committed as");
+    assert_eq!(terminal.finish().0, 0);
+    assert_eq!(sandbox.text("/var/lib/subidctl/history/entries.jsonl").lines().count(), 1);
+    assert_eq!(sandbox.id_text().map(|text| text.lines().count()), [100, 100]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the README shows is what happens.
 
-use crate::harness::{Sandbox, masked, needs};
+use crate::harness::{Sandbox, masked, needs, plain};
 
 /// The fenced blocks of one language.
 fn blocks(language: &str) -> Vec<String> {
@@ -77,26 +77,6 @@ fn the_policy_shown_gives_what_it_says() {
     sandbox.run("subidctl plan lena alice").ok().says(said).says("917569536-917635071");
     sandbox.run("subidctl apply --yes").ok();
     assert_eq!(sandbox.id_text()[0], format!("developers:{}:65536\n", 917_504_000 + 3 * 65536));
-}
-
-/// What stays on the screen, as text: no colours, and not what a line held before it was erased. Without the
-/// two notes that only a sandbox causes: it has pids of its own, and no system log.
-fn plain(seen: &str) -> String {
-    let mut screen = String::new();
-    let mut rest = seen;
-    while let Some((before, control)) = rest.split_once("\x1b[") {
-        screen.push_str(before);
-        let end =
-            control.find(|c: char| c.is_ascii_alphabetic()).expect("a control sequence ends with a letter");
-        if &control[..=end] == "2K" {
-            screen.truncate(screen.rfind('\n').map_or(0, |newline| newline + 1));
-        }
-        rest = &control[end + 1..];
-    }
-    screen.push_str(rest);
-    let only_here = ["warning: processes outside this one's", "note: the change is not in the system log"];
-    let lines = screen.lines().filter(|line| !only_here.iter().any(|only| line.starts_with(only)));
-    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Whether a text is the one shown, where a line `...` stands for any lines.

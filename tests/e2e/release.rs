@@ -301,6 +301,7 @@ fn what_only_the_ledger_knows_is_forgotten_too() {
     assert_eq!((&done["changed"], &done["committed"]), (&true.into(), &true.into()), "{done:#}");
     assert_eq!(ledger(&sandbox)["released"], serde_json::json!([]));
     assert_eq!(sandbox.id_files(), before);
+    sandbox.run("subidctl history").ok().says("release --forget  -    alice 165536-231071");
     sandbox.run("subidctl plan --range 165536:65536 alice").ok();
 }
 
@@ -353,7 +354,8 @@ fn files_that_the_ids_still_own_are_found() {
         mkdir /home/alice/s/m && mount --bind /tmp/other /home/alice/s/m";
     sandbox.run(files).ok();
     let dry = sandbox.run("subidctl release -n alice --scan /home/alice/s").ok();
-    dry.says("2 files of 165536-231071 below /home/alice/s:\n  165536:0  /home/alice/s/a\n  0:231071  /home/alice/s/b\\nc\n");
+    dry.says("2 files of 165536-231071 below /home/alice/s:\n  165536:0  /home/alice/s/a\n  0:231071  /home/alice/s/b\\nc\n")
+        .says("Not entered, since other file systems begin there: /home/alice/s/m\n");
     assert!(sandbox.text("/etc/subuid").contains("\nalice:165536"));
     sandbox.run("subidctl release --yes alice --scan /nowhere").exits(1).says("/nowhere");
     sandbox.run("subidctl release --yes --scan /home/alice/s alice").exits(2).says("USER");

@@ -15,9 +15,10 @@ fn templates_are_listed_shown_and_rendered() {
     let sandbox = alice();
     sandbox.run("subidctl template list").ok().says("chown-script").says("old_uid");
     let list = sandbox.run("subidctl template list --json").ok().json();
-    assert_eq!(list["templates"][0]["name"], "chown-script");
+    assert_eq!(list["templates"][3]["name"], "chown-script");
+    assert_eq!(list["templates"][3]["place"], "anywhere");
     sandbox.run("subidctl template show chown-script").ok().says("owner={{ owner|sh }}");
-    sandbox.run("subidctl template show nothing").exits(2).says("chown-script");
+    sandbox.run("subidctl template show chown").exits(2).says("did you mean chown-script?");
     sandbox.run("subidctl template render chown-script --set owner=alice").exits(2).says("missing: path");
     sandbox.run(&format!("{RENDER} --set owner=bob")).exits(2).says("a value already");
     sandbox.run(&format!("{RENDER} --set mode=1")).exits(2).says("there is no value mode");
@@ -32,6 +33,7 @@ fn a_file_is_replaced_on_a_yes_alone() {
     needs!("unshare", "nsenter");
     let sandbox = alice();
     sandbox.run(&format!("{RENDER} --to /root/move.sh")).ok().says("Written to /root/move.sh");
+    sandbox.run("test -x /root/move.sh").ok();
     sandbox.run(&format!("{RENDER} --to /root/move.sh")).ok().says("No changes");
     sandbox.write("/root/move.sh", "mine\n");
     let before = sandbox.state("/root/move.sh");

@@ -128,7 +128,10 @@ fn lines_that_were_taken_away_come_back() {
     let sandbox = alice_and_bob();
     sandbox.run("subidctl apply --yes alice && subidctl release --yes alice").ok();
     let forget = "subidctl release --yes --forget 165536:65536";
-    sandbox.run(&format!("{forget} && subidctl undo --yes")).ok().says("puts back /etc/subuid line 2");
+    sandbox
+        .run(&format!("{forget} && subidctl undo --yes"))
+        .ok()
+        .says("puts back 1 line at the end of /etc/subuid");
     assert_eq!(sandbox.id_text(), [BACK, BACK]);
     // The owner has the IDs again: they are not marked as released beside that.
     sandbox.run(&format!("{forget} && subidctl apply --yes alice")).ok();

@@ -113,20 +113,7 @@ impl Sandbox {
 
     /// Puts the helper that lets a call return an error after it was carried out into place; see `late.c`.
     pub(crate) fn install_late(&self) {
-        static BUILT: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
-        let program = BUILT.get_or_init(|| {
-            let folder = tempfile::tempdir().unwrap();
-            let (source, program) = (folder.path().join("late.c"), folder.path().join("late"));
-            std::fs::write(&source, include_str!("late.c")).unwrap();
-            let built = std::process::Command::new("cc")
-                .args(["-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-                .args([&program, &source])
-                .status();
-            assert!(built.unwrap().success(), "late.c does not compile");
-            std::fs::read(program).unwrap()
-        });
-        self.write("/tmp/late", program);
-        self.run("chmod 755 /tmp/late").ok();
+        self.install("/tmp/late", include_str!("late.c"), &[]);
     }
 
     /// Runs the command again; one of its calls is carried out and returns this error all the same.

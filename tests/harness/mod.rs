@@ -5,6 +5,7 @@ mod disk;
 mod image;
 mod inside;
 mod output;
+mod programs;
 mod sandbox;
 mod skip;
 mod snapshot;
@@ -13,13 +14,13 @@ mod trace;
 mod tree;
 
 pub(crate) use calls::{Call, Met};
-pub(crate) use disk::{Disk, State};
+pub(crate) use disk::{Disk, State, next};
 pub(crate) use image::Image;
 pub(crate) use output::Output;
 pub(crate) use sandbox::Sandbox;
 pub(crate) use skip::{missing, skipped};
 pub(crate) use snapshot::{assert_shown, masked};
-pub(crate) use terminal::Terminal;
+pub(crate) use terminal::{Terminal, plain};
 pub(crate) use trace::{FILE_CALLS, Trace};
 pub(crate) use tree::{find as find_tree, tree};
 

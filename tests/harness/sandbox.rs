@@ -169,7 +169,12 @@ impl Sandbox {
 
     /// A shell command of root's on a terminal of its own.
     pub(crate) fn terminal(&self, command: &str) -> Terminal {
-        Terminal::start(command, |deadline| self.enter(&["setsid", "--ctty", "--wait"], deadline))
+        self.wide_terminal(command, 120)
+    }
+
+    /// The same on a terminal of so many columns.
+    pub(crate) fn wide_terminal(&self, command: &str, columns: u16) -> Terminal {
+        Terminal::start(command, columns, |deadline| self.enter(&["setsid", "--ctty", "--wait"], deadline))
     }
 
     /// Runs a shell command as root under strace, following its children.

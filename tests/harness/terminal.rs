@@ -22,8 +22,8 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// Starts it; `enter` gives the command that takes the shell command as its last argument.
-    pub(crate) fn start(command: &str, enter: impl FnOnce(u32) -> Command) -> Self {
-        let size = Winsize { ws_row: 50, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    pub(crate) fn start(command: &str, columns: u16, enter: impl FnOnce(u32) -> Command) -> Self {
+        let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(Some(&size), None).unwrap();
         let slave = |fd: &OwnedFd| Stdio::from(fd.try_clone().unwrap());
         let mut entered = enter(DEADLINE);
@@ -81,4 +81,28 @@ impl Drop for Terminal {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// What stays on the screen, as text: no colours, and not what a line held before it was erased. Without the
+/// two notes that only a sandbox causes: it has pids of its own, and no system log.
+pub(crate) fn plain(seen: &str) -> String {
+    let mut screen = String::new();
+    let mut rest = seen;
+    while let Some((before, control)) = rest.split_once("\x1b[") {
+        screen.push_str(before);
+        let end =
+            control.find(|c: char| c.is_ascii_alphabetic()).expect("a control sequence ends with a letter");
+        if &control[..=end] == "2K" {
+            screen.truncate(screen.rfind('\n').map_or(0, |newline| newline + 1));
+        }
+        rest = &control[end + 1..];
+    }
+    screen.push_str(rest);
+    let only_here = [
+        "warning: processes outside this one's",
+        "  [namespaces-unseen]",
+        "note: the change is not in the system log",
+    ];
+    let lines = screen.lines().filter(|line| !only_here.iter().any(|only| line.starts_with(only)));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }

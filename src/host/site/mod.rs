@@ -6,6 +6,7 @@ mod ini;
 mod ipa;
 mod kubelet;
 mod lxd;
+mod podman;
 mod samba;
 mod sssd;
 mod systemd;
@@ -34,6 +35,7 @@ pub(super) fn allocators(root: &Root, site: &mut Site) {
     lxd::read(root, site);
     docker::read(root, site);
     kubelet::read(root, site);
+    podman::read(root, site);
 }
 
 /// Whether something is there; a link counts.

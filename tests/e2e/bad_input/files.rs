@@ -84,19 +84,6 @@ fn a_missing_file_is_made_only_when_asked_and_it_is_said() {
 }
 
 #[test]
-fn a_full_file_system_changes_nothing() {
-    needs!("unshare", "nsenter");
-    let sandbox = alice_and_bob();
-    let small = "mkdir /tmp/small && mount -t tmpfs -o size=256k,mode=0755 small /tmp/small && \
-        cp -a /etc/passwd /etc/group /etc/login.defs /etc/nsswitch.conf /etc/subuid /etc/subgid /tmp/small && \
-        dd if=/dev/zero of=/tmp/small/filler bs=4k 2>/dev/null; mount --bind /tmp/small /etc";
-    sandbox.run(small).ok();
-    refused(&sandbox, "subidctl apply --yes alice", 1, "write-failed", "cannot lock /etc/subuid.lock")
-        .says("No space left on device")
-        .says("make room");
-}
-
-#[test]
 fn a_read_only_mount_changes_nothing() {
     needs!("unshare", "nsenter");
     let sandbox = alice_and_bob();

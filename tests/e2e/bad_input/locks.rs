@@ -87,3 +87,16 @@ fn pwd_lock_held_by_another_is_busy() {
         .says(".pwd.lock is held by pid ")
         .says("(perl)");
 }
+
+#[test]
+fn who_has_a_file_open_for_writing_is_waited_for() {
+    needs!("unshare", "nsenter");
+    let sandbox = alice_and_bob();
+    let pid = sandbox.run("sleep 100 >>/etc/subgid 2>/dev/null & echo $!").ok().stdout;
+    refused(&sandbox, "subidctl apply --yes --lock-timeout 1 alice", 5, "busy", LOCKED)
+        .says("another program has /etc/subgid open for writing")
+        .says("sudo fuser -v /etc/subgid");
+    sandbox.run(&format!("kill {pid}")).ok();
+    sandbox.run("subidctl apply --yes alice && useradd x").ok();
+    assert!(sandbox.id_text().iter().all(|text| text.starts_with(BOTH)));
+}

@@ -2,9 +2,9 @@
  * Runs a command in a session that has lost something:
  *
  *   session map 0,0,2000 -- CMD        in a user namespace with this map of uids and gids
+ *   session deny 0,0,2000000000 -- CMD in one where setgroups is denied
  *   session nest 33 -- CMD             in this many user namespaces of all IDs, one inside the other
  *   session refuse namespaces -- CMD   under a seccomp filter that refuses new user namespaces
- *   session refuse maps -- CMD         under one that refuses to write a map of two short lines
  *
  * Called `sudo`, and setuid root, it runs CMD as root.
  */
@@ -42,7 +42,7 @@ static void put(pid_t pid, const char *name, const char *text)
 }
 
 /* A child that stays outside writes the maps: in there nobody may. */
-static void enter(const char *map)
+static void enter(const char *map, int deny)
 {
 	int ready[2], status;
 	char byte;
@@ -54,6 +54,8 @@ static void enter(const char *map)
 		close(ready[1]);
 		if (read(ready[0], &byte, 1) != 1)
 			_exit(125);
+		if (deny)
+			put(inside, "setgroups", "deny");
 		put(inside, "uid_map", map);
 		put(inside, "gid_map", map);
 		_exit(0);
@@ -69,16 +71,16 @@ static void enter(const char *map)
 static void nest(int levels)
 {
 	while (levels-- > 0)
-		enter(ALL);
+		enter(ALL, 0);
 }
 
-static void map(const char *numbers)
+static void map(const char *numbers, int deny)
 {
 	char text[64];
 	snprintf(text, sizeof text, "%s", numbers);
 	for (char *at = text; (at = strchr(at, ','));)
 		*at = ' ';
-	enter(text);
+	enter(text, deny);
 }
 
 /* The lower half of an argument of a call. */
@@ -89,20 +91,14 @@ static void map(const char *numbers)
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define REFUSE(errno) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (errno))
 
-static void refuse(const char *what)
+static void refuse(void)
 {
 	/* As container engines do: clone3 has its flags in memory, where no filter sees them. */
 	struct sock_filter namespaces[] = {
 		CALL, IS(SYS_clone3, 5, 0), IS(SYS_clone, 1, 0), IS(SYS_unshare, 0, 2),
 		ARGUMENT(0), HAS(CLONE_NEWUSER, 2, 0), ALLOW, REFUSE(ENOSYS), REFUSE(EPERM),
 	};
-	struct sock_filter maps[] = {
-		CALL, IS(SYS_write, 0, 2), ARGUMENT(2), IS(strlen("0 1001 1\n1 100000 65536\n"), 1, 0),
-		ALLOW, REFUSE(EPERM),
-	};
 	struct sock_fprog program = { sizeof namespaces / sizeof *namespaces, namespaces };
-	if (!strcmp(what, "maps"))
-		program = (struct sock_fprog){ sizeof maps / sizeof *maps, maps };
 	/* By root, and so without no_new_privs, which would be another cause. */
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		fail("seccomp");
@@ -120,11 +116,13 @@ int main(int argc, char **argv)
 	if (argc < 5 || strcmp(argv[3], "--"))
 		return 125;
 	if (!strcmp(argv[1], "map"))
-		map(argv[2]);
+		map(argv[2], 0);
+	else if (!strcmp(argv[1], "deny"))
+		map(argv[2], 1);
 	else if (!strcmp(argv[1], "nest"))
 		nest(atoi(argv[2]));
 	else if (!strcmp(argv[1], "refuse"))
-		refuse(argv[2]);
+		refuse();
 	else
 		return 125;
 	execvp(argv[4], argv + 4);

@@ -58,7 +58,7 @@ fn put(sandbox: &Sandbox, file: &[u8]) {
 
 #[test]
 fn the_go_row_agrees_with_rootlesskit() {
-    needs!("unshare", "nsenter");
+    needs!("unshare", "nsenter", "cc");
     let (sandbox, _) = system(Some(&tree!("new")));
     let seed = new_seed();
     let (mut stopped, mut granted) = (0, 0);
@@ -76,7 +76,7 @@ fn the_go_row_agrees_with_rootlesskit() {
 /// Debian builds podman with libsubid: it reads as the installed shadow, and passes on what that lists.
 #[test]
 fn podman_reads_as_the_installed_shadow() {
-    needs!("unshare", "nsenter", "podman");
+    needs!("unshare", "nsenter", "podman", "cc");
     let seed = new_seed();
     let files = generate::files(seed, size(15, 100));
     let ask = |tree: Option<&std::path::Path>| {

@@ -26,6 +26,8 @@ fn rare() -> Vec<Vec<u8>> {
     };
     let mut files: Vec<Vec<u8>> =
         vec![b"um:0:0\n".to_vec(), b"um:100:\0\n5\n".to_vec(), b"um:100:5\nal:1:1\0\n".to_vec()];
+    // Every ID, and all but the first.
+    files.extend([b"um:0:4294967296\n".to_vec(), b"um:1:4294967295\n".to_vec()]);
     files.extend((4094..=4097).chain([8191]).flat_map(|length| [full(length), hidden(length)]));
     files
 }

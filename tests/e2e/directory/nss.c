@@ -1,4 +1,7 @@
-/* A directory of one account that writes down what it is asked: libnss_sss.so.2 of a sandbox. */
+/*
+ * A directory of one account that writes down what it is asked: libnss_sss.so.2 of a sandbox. Where there is a
+ * file /tmp/slow each answer takes 20 ms.
+ */
 #include <errno.h>
 #include <grp.h>
 #include <nss.h>
@@ -6,9 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static void asked(const char *call, const char *name, long id)
 {
+    if (access("/tmp/slow", F_OK) == 0)
+        usleep(20000);
     FILE *log = fopen("/tmp/asked", "a");
     if (log == NULL)
         return;

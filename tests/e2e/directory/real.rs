@@ -39,6 +39,23 @@ fn users_of_a_real_directory_get_ranges() {
 }
 
 #[test]
+fn the_first_login_of_a_real_directorys_user_gives_ranges() {
+    needs!("unshare", "nsenter");
+    let sandbox = directory(&tree!("new"));
+    sandbox
+        .write("/etc/subidctl/policy.toml", "[users]\ngroups = ['corp\\staff']\nexclude = ['CORP\\ida']\n");
+    let render = "subidctl template render pam-session --set subidctl=/usr/local/bin/subidctl";
+    sandbox.run(&format!("{render} --to /etc/pam.d/subidctl")).ok();
+    sandbox.run("sed -i '0,/^session/s//session include subidctl\\nsession/' /etc/pam.d/su").ok();
+    let login = "su -s /bin/sh 'corp\\lena' -c 'getsubids \"$(id -un)\"'";
+    sandbox.run(login).ok().says("100000 65536");
+    let before = sandbox.id_files();
+    sandbox.run(login).ok();
+    sandbox.run("su -s /bin/sh 'corp\\ida' -c true && su -s /bin/sh bob -c true").ok();
+    assert_eq!(sandbox.id_files(), before, "again, who is excluded, and who is not in the group");
+}
+
+#[test]
 fn a_directory_that_does_not_answer_is_no_absence() {
     needs!("unshare", "nsenter");
     let sandbox = directory(&tree!("new"));

@@ -1,6 +1,7 @@
 //! Killed on entry of every call that changes something, and once at the end.
 
 use std::collections::HashSet;
+use std::sync::Mutex;
 
 use super::{SCENARIOS, Stage};
 use crate::harness::{needs, size};
@@ -38,6 +39,20 @@ fn killed_everywhere(name: &str) -> (usize, usize) {
     (kills, stage.calls.len())
 }
 
+/// Kills that came, calls, and how many of the tests have told.
+static TOLD: Mutex<[usize; 3]> = Mutex::new([0; 3]);
+
+/// Adds up; the last test of `tests` says the sum. All of them are tests of one process, unless some were left out.
+fn tell(kills: usize, calls: usize, tests: usize) {
+    let mut told = TOLD.lock().unwrap();
+    for (sum, more) in told.iter_mut().zip([kills, calls, 1]) {
+        *sum += more;
+    }
+    if told[2] == tests {
+        println!("killed at {} of {} calls", told[0], told[1]);
+    }
+}
+
 /// One test a command, so that they run side by side.
 macro_rules! killed {
     ($($test:ident: $($name:literal),+;)+) => {
@@ -51,10 +66,13 @@ macro_rules! killed {
                     kills += killed;
                     calls += all;
                 }
-                println!("killed at {kills} of {calls} calls");
                 assert_eq!(kills, calls);
+                tell(kills, calls, TESTS);
             }
         )+
+
+        /// How many tests there are.
+        const TESTS: usize = [$(stringify!($test)),+].len();
 
         #[test]
         fn no_scenario_is_left_out() {

@@ -83,7 +83,7 @@ impl Tree {
                 edits: vec![LineEdit { line, old: None, new: Some(b"zoe:3000000000:1".to_vec()) }],
             }
         });
-        let owner = KnownOwner { owner: b"zoe".to_vec(), uid: Some(1), local: true };
+        let owner = KnownOwner { owner: b"zoe".to_vec(), uid: Some(1), local: true, hook: false };
         let record = Record { command: "apply".into(), owners: vec!["zoe".into()], ..Record::default() };
         let change = Change { files, ledger: vec![LedgerNote::Owner(owner)], record };
         let mut replan = |_: &Snapshot| Replan::Differs;

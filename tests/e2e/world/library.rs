@@ -68,6 +68,7 @@ fn driver() {
             command: None,
             timeout: std::time::Duration::from_secs(20),
             command_timeout: None,
+            root: None,
             helpers: Helpers::default(),
         };
         let proof = world.prove(&spec, &machine).unwrap();
