@@ -104,15 +104,21 @@ pub fn default_action(signal: Signal) -> nix::Result<()> {
 pub fn default_actions() -> nix::Result<()> {
     // SAFETY: all zeros is a valid value: the default action, no flags, no further signals blocked.
     let action: libc::sigaction = unsafe { std::mem::zeroed() };
-    for signal in (1..=libc::SIGRTMAX()).filter(|s| !matches!(*s, libc::SIGKILL | libc::SIGSTOP)) {
+    let own = 32..libc::SIGRTMIN();
+    let others = |s: &i32| !own.contains(s) && !matches!(*s, libc::SIGKILL | libc::SIGSTOP);
+    for signal in (1..=libc::SIGRTMAX()).filter(others) {
         // SAFETY: the action runs no code of ours.
-        let done = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
-        // Those between the standard and the real-time ones are the C library's own, which it refuses.
-        if let Err(errno) = Errno::result(done)
-            && !(32..libc::SIGRTMIN()).contains(&signal)
-        {
-            return Err(errno);
-        }
+        Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) })?;
+    }
+    // Those between the standard and the real-time ones are the C library's own, which its sigaction refuses, while its
+    // posix_spawn has the first of them ignored in programs that it starts.
+    let nothing = [0_u64; 16];
+    for signal in own {
+        let set = size_of::<u64>();
+        let none = std::ptr::null_mut::<u64>();
+        // SAFETY: zeros are the default action in the kernel's own structure, too, which is smaller than these.
+        let done = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, nothing.as_ptr(), none, set) };
+        Errno::result(done)?;
     }
     Ok(())
 }

@@ -138,7 +138,11 @@ fn ctrl_z_stops_the_users_command_and_fg_goes_on() {
     terminal.awaits();
     terminal.send("\x1a");
     terminal.expect("Stopped");
+    // What is typed while the shell takes the terminal back may be lost: it prompts, and it names what goes on.
+    terminal.expect("code=148\n");
+    terminal.expect("$ ");
     terminal.send("fg; echo code=$?\n");
+    terminal.expect("cat -E\n");
     terminal.awaits();
     terminal.send("\x04");
     terminal.expect("code=0");
