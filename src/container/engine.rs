@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::ask::{Answer, Asking};
 use super::{Spec, runner};
 use crate::error::Result;
-use crate::findings::{Asked, engine_cause};
+use crate::findings::{Asked, engine_cause, too_short};
 use crate::host::{self, Root, Runtime};
 use crate::idmap::{self, Extent};
 use crate::proof::{Engine, EngineProof, Failure, Kept, Place, Probe, ProbeStatus, Proof, Step};
@@ -50,7 +50,8 @@ pub fn ask_engine(engine: Engine, spec: &Spec, machine: &Machine, root: &Root) -
     });
     // An engine that is asked where the files give nothing would keep the namespace of one ID that it makes.
     let Ok(expected) = expected else {
-        seen.proof.proof.failure = runner::run(spec, machine)?.failure;
+        let own = runner::run(spec, machine)?.failure;
+        seen.proof.proof.failure = own.or_else(|| Some(too_short(&spec.user, &spec.ranges)));
         return Ok(seen.proof);
     };
     seen.proof.proof.expected = expected;
@@ -61,9 +62,9 @@ pub fn ask_engine(engine: Engine, spec: &Spec, machine: &Machine, root: &Root) -
         deadline: Instant::now() + spec.timeout,
     };
     seen.proof.version = version(&asking.run(&program, &[engine.name(), "--version"])?);
+    seen.kept = runtime.as_ref().and_then(|runtime| runtime.kept_by(engine, spec.uid));
     match engine {
         Engine::Podman => {
-            seen.kept = runtime.as_ref().and_then(|runtime| runtime.pause_process(spec.uid));
             if seen.hear("unshare", &asking.run(&program, &["podman", "unshare", "sh", "-c", SHOW])?) {
                 images(&mut seen, &asking, &program)?;
             }
@@ -71,9 +72,40 @@ pub fn ask_engine(engine: Engine, spec: &Spec, machine: &Machine, root: &Root) -
         Engine::Buildah => {
             seen.hear("unshare", &asking.run(&program, &["buildah", "unshare", "sh", "-c", SHOW])?);
         }
-        Engine::Docker | Engine::Nerdctl | Engine::Apptainer => {}
+        Engine::Docker | Engine::Nerdctl => daemon(&mut seen, &asking, &program)?,
+        // /usr has programs and their libraries where a root has them.
+        Engine::Apptainer => {
+            let words = ["apptainer", "exec", "--fakeroot", "--no-home", "/usr", "/bin/sh", "-c", SHOW];
+            seen.hear("exec", &asking.run(&program, &words)?);
+        }
     }
     seen.judge(spec, machine)
+}
+
+/// A daemon of the user's own: its namespace as the kernel shows it from outside, and whether it answers.
+fn daemon(seen: &mut Seen, asking: &Asking<'_>, program: &OwnedFd) -> Result<()> {
+    let Some(maps) = seen.kept.as_ref().map(|kept| kept.maps.clone()) else {
+        seen.probe("daemon", ProbeStatus::Failed, "it does not run".to_owned());
+        return Ok(());
+    };
+    if !seen.show("daemon", maps) {
+        return Ok(());
+    }
+    let socket = format!("unix://{}/docker.sock", asking.runtime.unwrap_or_default());
+    let info = ["info", "--format", "{{json .SecurityOptions}}"];
+    let mut words = vec![seen.proof.engine.name()];
+    if seen.proof.engine == Engine::Docker {
+        words.extend(["--host", &socket]);
+    }
+    let answer = asking.run(program, &[&words[..], &info].concat())?;
+    let rootless = answer.stdout.windows(8).any(|part| part == b"rootless");
+    if answer.code == Some(0) && rootless {
+        seen.probe("info", ProbeStatus::Ok, "the daemon answers, and says that it is rootless".to_owned());
+    } else {
+        seen.words = self::words(&answer);
+        seen.probe("info", ProbeStatus::Failed, seen.words.clone());
+    }
+    Ok(())
 }
 
 /// Runs a container of an image that is there, without network: its map is the one that counts in the end.
@@ -169,11 +201,19 @@ impl Seen {
             self.probe(what, ProbeStatus::Failed, self.words.clone());
             return false;
         };
+        let right = self.show(what, shown);
+        if !right {
+            self.words = words(answer);
+        }
+        right
+    }
+
+    /// Takes in maps; true where they are those that the files give.
+    fn show(&mut self, what: &str, shown: Maps) -> bool {
         let right = shown == self.proof.proof.expected;
         if right {
             self.probe(what, ProbeStatus::Ok, "its maps are those that the files give".to_owned());
         } else {
-            self.words = words(answer);
             self.probe(what, ProbeStatus::Failed, "its maps are not those that the files give".to_owned());
         }
         if self.proof.proof.maps.uid.is_empty() || !right {

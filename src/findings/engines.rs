@@ -4,7 +4,7 @@
 use super::{BASE, Check, Entry, Group, Reach, Seen, Status};
 use crate::idmap::Extent;
 use crate::proof::{Engine, Failure, Kept, Step};
-use crate::range::{Kind, Login, PerKind};
+use crate::range::{Kind, Login, PerKind, Range};
 use crate::snapshot::Package;
 use crate::text::shell_word;
 
@@ -217,7 +217,11 @@ pub fn engine_cause(asked: Asked<'_>) -> Failure {
         let evidence =
             asked.shown.map_or_else(|| own.evidence.clone(), |m| format!("{}; {}", maps(m), own.evidence));
         (own.cause, own.message, evidence, own.fix)
-    } else if let Some(shown) = asked.shown {
+    } else if matches!(asked.engine, Engine::Docker | Engine::Nerdctl) && asked.kept.is_none() {
+        let message = format!("no rootless daemon of {name}'s runs as {}", asked.user);
+        let evidence = "its runtime folder names no process that keeps a namespace".to_owned();
+        ("engine-not-running".to_owned(), message, evidence, service(&asked, "start"))
+    } else if let Some(shown) = asked.shown.filter(|shown| *shown != asked.expected) {
         let single = Kind::BOTH.iter().any(|kind| matches!(shown[*kind][..], [Extent { count: 1, .. }]));
         let evidence = maps(shown);
         if single {
@@ -234,20 +238,37 @@ pub fn engine_cause(asked: Asked<'_>) -> Failure {
     Failure { step: Step::Engine, helper_message: asked.words.to_owned(), cause, message, evidence, fix }
 }
 
+/// Why Apptainer is not asked at all: a container works with these ranges, but none of them is one that it takes.
+pub fn too_short(user: &Login, ranges: &PerKind<Vec<Range>>) -> Failure {
+    let has = |kind: Kind| ranges[kind].iter().map(|range| range.count().get()).sum::<u64>();
+    let count = Kind::BOTH.map(has).into_iter().max().unwrap_or(0) + 65_536;
+    let all: Vec<String> = ranges.uid.iter().chain(&ranges.gid).map(ToString::to_string).collect();
+    let user = shell_word(user.as_bytes()).unwrap_or_else(|| "USER".to_owned());
+    Failure {
+        step: Step::Engine,
+        helper_message: "not asked".to_owned(),
+        cause: "engine-range-too-short".to_owned(),
+        message: "no range has the 65536 IDs that Apptainer takes".to_owned(),
+        evidence: format!("the ranges are {}", all.join(", ")),
+        fix: format!("sudo subidctl apply --count {count} {user}"),
+    }
+}
+
 /// The command that gives an engine a new namespace.
 fn renew(asked: &Asked<'_>) -> String {
     match asked.engine {
-        Engine::Docker => service(asked, "docker"),
-        Engine::Nerdctl => service(asked, "containerd"),
+        Engine::Docker | Engine::Nerdctl => service(asked, "restart"),
         _ => as_user(asked, "podman system migrate"),
     }
 }
 
-fn service(asked: &Asked<'_>, name: &str) -> String {
-    let command = format!("systemctl --user restart {name}");
+/// What the user's own systemd is told about a daemon.
+fn service(asked: &Asked<'_>, verb: &str) -> String {
+    let name = if asked.engine == Engine::Docker { "docker" } else { "containerd" };
+    let command = format!("systemctl --user {verb} {name}");
     match (asked.by_other, shell_word(format!("{}@", asked.user).as_bytes())) {
         (false, _) => command,
-        (true, Some(user)) => format!("sudo systemctl --user -M {user} restart {name}"),
+        (true, Some(user)) => format!("sudo systemctl --user -M {user} {verb} {name}"),
         (true, None) => format!("as this user: {command}"),
     }
 }
@@ -259,7 +280,7 @@ fn by_hand(asked: &Asked<'_>) -> String {
         Engine::Buildah => "buildah --log-level=debug unshare true",
         Engine::Docker => "journalctl --user -u docker",
         Engine::Nerdctl => "journalctl --user -u containerd",
-        Engine::Apptainer => "apptainer --debug exec --fakeroot IMAGE true",
+        Engine::Apptainer => "apptainer --debug exec --fakeroot /usr /bin/true",
     };
     format!("see what it says: {}", as_user(asked, command))
 }
@@ -287,7 +308,6 @@ fn maps(maps: &PerKind<Vec<Extent>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::range::Range;
 
     fn map(ranges: &[&str]) -> PerKind<Vec<Extent>> {
         let ranges: Vec<Range> = ranges.iter().map(|r| Range::parse(r).unwrap()).collect();

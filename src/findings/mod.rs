@@ -38,7 +38,7 @@ mod survey;
 
 pub use cause::{GIVEN_ROOT, NO_ANSWER, cause, in_files, named};
 pub use check::{Check, Engine, check};
-pub use engines::{Asked, engine_cause};
+pub use engines::{Asked, engine_cause, too_short};
 pub use group::Group;
 pub use rows::{ROWS, Row, rows_of};
 pub use survey::{Audit, Survey, audit};

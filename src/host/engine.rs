@@ -59,9 +59,9 @@ impl<'a> Runtime<'a> {
         (fstat(&folder).ok()?.st_uid == uid.get()).then_some(Self { path, folder, root })
     }
 
-    /// The process that keeps podman's namespace from one command to the next (podman 4 and 5).
-    pub fn pause_process(&self, uid: Uid) -> Option<Kept> {
-        self.kept("libpod/tmp/pause.pid", uid)
+    /// The process that keeps an engine's namespace from one command to the next; `None` where none does.
+    pub fn kept_by(&self, engine: Engine, uid: Uid) -> Option<Kept> {
+        KEEPERS.iter().filter(|(by, _)| *by == engine).find_map(|(_, file)| self.kept(file, uid))
     }
 
     /// The process of a file that holds its pid, and what it maps.
@@ -122,7 +122,7 @@ mod tests {
             std::fs::copy(format!("/proc/self/{name}"), proc.join(name)).unwrap();
         }
         let root = Root::below(tree.path()).unwrap();
-        let kept = || Runtime::of(&root, Uid::new(uid)).unwrap().pause_process(Uid::new(uid));
+        let kept = || Runtime::of(&root, Uid::new(uid)).unwrap().kept_by(Engine::Podman, Uid::new(uid));
         assert_eq!(kept(), None);
         let file = tmp.join("pause.pid");
         for (text, there) in [

@@ -72,6 +72,70 @@ fn stale_podman(sandbox: &Sandbox) {
 }
 
 #[test]
+fn apptainer_takes_one_range_and_is_asked_with_fakeroot() {
+    needs!("unshare", "nsenter");
+    let new = tree!("new");
+    let sandbox = Sandbox::new().system(Some(&new)).user("alice", 1001);
+    let sandbox = sandbox.subids("alice:165536:40000\nalice:300000:40000\n").start();
+    let short = asked(&sandbox, "apptainer", 4);
+    assert_eq!(short["failure"]["cause"], "engine-range-too-short", "{short:#}");
+    // The printed fix.
+    sandbox.run("subidctl apply --yes --count 145536 alice").ok();
+    assert_eq!(short["failure"]["fix"], "sudo subidctl apply --count 145536 alice");
+    // The kernel lets no user take /usr without what is mounted below it: the program under test.
+    sandbox
+        .run("cd /usr/local/bin; cp subidctl /root; umount subidctl; install /root/subidctl subidctl")
+        .ok();
+    let proof = asked(&sandbox, "apptainer", 0);
+    let map = json!([[0, 1001, 1], [1, 100_000, 65536]]);
+    assert_eq!((&proof["uid_map"], &proof["gid_map"]), (&map, &map), "{proof:#}");
+    assert_eq!(probes(&proof), ["apptainer-exec ok"]);
+    sandbox.as_user("alice").run("subidctl verify --engine apptainer").ok();
+}
+
+/// The namespace is rootlesskit's, as dockerd-rootless.sh makes it; no daemon can run here, so that another program
+/// answers for Docker's.
+#[test]
+fn a_daemon_that_keeps_its_namespace_is_told_to_begin_anew() {
+    needs!("unshare", "nsenter", "cc");
+    let new = tree!("new");
+    let docker = r#"
+        #include <stdio.h>
+        #include <string.h>
+        int main(int argc, char **argv) {
+            if (!strcmp(argv[1], "--version")) return puts("Docker version 28.2.2, build 1") < 0;
+            if (argc < 4 || strcmp(argv[2], "unix:///run/user/1001/docker.sock") || strcmp(argv[3], "info")) return 1;
+            return puts("[\"name=seccomp,profile=builtin\",\"name=rootless\"]") < 0;
+        }"#;
+    let folder = tempfile::tempdir().unwrap();
+    let (source, program) = (folder.path().join("docker.c"), folder.path().join("docker"));
+    std::fs::write(&source, docker).unwrap();
+    let compiled =
+        std::process::Command::new("cc").arg("-static").args(["-o"]).args([&program, &source]).status();
+    assert!(compiled.unwrap().success());
+    let docker = std::fs::read(&program).unwrap();
+    let sandbox =
+        Sandbox::new().system(Some(&new)).user("alice", 1001).subids("alice:165536:65536\n").start();
+    sandbox.write("/usr/local/bin/docker", docker);
+    sandbox.run("chmod 755 /usr/local/bin/docker; mkdir -p /run/user/1001; chown alice: /run/user/1001").ok();
+    let stopped = asked(&sandbox, "docker", 4);
+    assert_eq!(stopped["failure"]["cause"], "engine-not-running", "{stopped:#}");
+    assert_eq!(stopped["failure"]["fix"], "sudo systemctl --user -M alice@ start docker");
+    let start = "export XDG_RUNTIME_DIR=/run/user/1001; \
+                 rootlesskit --state-dir=/run/user/1001/dockerd-rootless sleep 1000 >/tmp/rk 2>&1 & \
+                 until grep -q 165536 /proc/$(cat /run/user/1001/dockerd-rootless/child_pid)/uid_map; do sleep 0.1; done";
+    sandbox.as_user("alice").run(start).ok();
+    let map = json!([[0, 1001, 1], [1, 165_536, 65536]]);
+    let proof = asked(&sandbox, "docker", 0);
+    assert_eq!((&proof["uid_map"], &proof["gid_map"]), (&map, &map), "{proof:#}");
+    assert_eq!(probes(&proof), ["docker-daemon ok", "docker-info ok"]);
+    sandbox.run("subidctl apply --yes --count 131072 alice").ok();
+    let stale = asked(&sandbox, "docker", 4);
+    assert_eq!(stale["failure"]["cause"], "engine-stale-namespace", "{stale:#}");
+    assert_eq!(stale["failure"]["fix"], "sudo systemctl --user -M alice@ restart docker");
+}
+
+#[test]
 fn a_container_of_a_local_image_is_looked_at() {
     needs!("unshare", "nsenter", "su", "newuidmap", "podman", "crun", "busybox");
     let sandbox = alice();
