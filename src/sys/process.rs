@@ -39,18 +39,34 @@ pub fn close_from(first: u32) {
     // SAFETY: closing descriptors cannot break memory safety in a process that is about to exec: nothing
     // that owns one of them is used afterwards. The caller has no other descriptor from `first` on.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } == 0;
-    if done {
-        return;
+    if !done {
+        close_each(first);
     }
-    // Before Linux 5.9, or behind a seccomp filter that does not know the call.
-    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
-    let last = limit.map_or(1 << 16, |(soft, _)| soft.min(1 << 20));
-    for fd in u64::from(first)..last {
+}
+
+/// The same before Linux 5.9, or behind a seccomp filter that does not know the call. The limit of descriptors
+/// does not tell how far to go: it may have been lowered below what is open.
+fn close_each(first: u32) {
+    let close = |fd| {
         if let Ok(fd) = RawFd::try_from(fd) {
             // SAFETY: as above.
             unsafe { libc::close(fd) };
         }
+    };
+    match open_descriptors() {
+        Ok(open) => open.into_iter().filter(|fd| *fd >= first).for_each(close),
+        // No /proc, or no descriptor left to read it by: as far as the kernel's own default lets a number go.
+        Err(_) => (first..1 << 20).for_each(close),
     }
+}
+
+/// What the kernel says is open; the descriptor that this is read by is among it, and closed by then.
+fn open_descriptors() -> std::io::Result<Vec<u32>> {
+    let mut open = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        open.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(open)
 }
 
 /// Makes `from` also available as descriptor `to`, which survives exec unless `cloexec`. What `to` was
@@ -185,6 +201,7 @@ mod tests {
     use super::*;
     use std::os::fd::AsFd as _;
 
+    use nix::sys::resource::{Resource, setrlimit};
     use nix::sys::wait::{WaitStatus, waitpid};
 
     #[test]
@@ -199,6 +216,32 @@ mod tests {
             .unwrap(),
             PANICKED,
         );
+    }
+
+    #[test]
+    fn every_descriptor_is_closed_without_close_range_too_whatever_the_limit() {
+        // With a descriptor to spare for reading /proc, and without.
+        for spare in [1, 0] {
+            let child = spawn(|| {
+                let high = 900;
+                let nowhere = std::fs::File::open("/dev/null").unwrap();
+                std::mem::forget(install_fd(nowhere.as_fd(), high, false).unwrap());
+                std::mem::forget(nowhere);
+                let first_free = (3..high).find(|fd| !is_open(*fd)).unwrap();
+                let limit = u64::try_from(first_free).unwrap() + spare;
+                setrlimit(Resource::RLIMIT_NOFILE, limit, limit).unwrap();
+                assert_eq!(open_descriptors().is_ok(), spare == 1);
+                close_each(3);
+                i32::from((3..=high).any(is_open))
+            })
+            .unwrap();
+            assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)), "{spare} to spare");
+        }
+    }
+
+    fn is_open(fd: RawFd) -> bool {
+        // SAFETY: F_GETFD takes nothing, and fails where there is no such descriptor.
+        unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
     }
 
     #[test]
