@@ -22,7 +22,7 @@ pub use surroundings::{
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::idfile::{Claim, Digest, Document};
+use crate::idfile::{Claims, Digest, Document};
 use crate::range::{Kind, PerKind, Range, Uid};
 
 /// Everything that was read before planning.
@@ -99,8 +99,8 @@ pub struct FileStatus {
 
 impl IdFile {
     /// All IDs that any reader would see taken; none where the file does not exist.
-    pub fn claims(&self) -> impl Iterator<Item = Claim<'_>> {
-        self.document.iter().flat_map(Document::claims)
+    pub fn claims(&self) -> Claims<'_> {
+        self.document.as_ref().map(Document::claims).unwrap_or_default()
     }
 }
 

@@ -75,7 +75,7 @@ fn granted(dialect: Dialect, raw: &[u8]) -> Option<(&[u8], Range)> {
 /// The claims that arise where a NUL joins two lines for shadow up to 4.18. Who owns them is what the first
 /// line says as far as its owner goes: good enough for IDs that nothing relies on.
 pub(super) fn of_joined(document: &Document) -> Vec<Claim<'_>> {
-    if !document.as_bytes().contains(&0) {
+    if !document.has_nul() {
         return Vec::new();
     }
     let Ok(joined) = super::reading::joined(document) else {

@@ -1,14 +1,18 @@
 //! The file as bytes, its lines, and edits that touch only the lines they name.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::claim::Claim;
+use memchr::memchr;
+
 use super::digest::Digest;
-use super::index::Index;
+use super::index::{Claims, Index};
 
-/// The content of one file, byte for byte.
+/// The content of one file, byte for byte. A copy shares it.
 #[derive(Debug, Clone, Default)]
-pub struct Document {
+pub struct Document(Arc<Content>);
+
+#[derive(Debug, Default)]
+struct Content {
     bytes: Vec<u8>,
     /// Made when it is first asked for; the bytes never change.
     index: OnceLock<Index>,
@@ -16,7 +20,7 @@ pub struct Document {
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        Arc::ptr_eq(&self.0, &other.0) || self.0.bytes == other.0.bytes
     }
 }
 
@@ -54,35 +58,65 @@ pub struct EditError {
 impl Document {
     /// Takes the bytes as they are.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, index: OnceLock::new() }
+        Self(Arc::new(Content { bytes, index: OnceLock::new() }))
     }
 
     /// The bytes as they are.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// Their digest.
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.bytes)
+        Digest::of(self.as_bytes())
     }
 
     /// Whether the last line ends in a newline; true for an empty file.
     pub fn ends_in_newline(&self) -> bool {
-        self.bytes.last().is_none_or(|b| *b == b'\n')
+        self.as_bytes().last().is_none_or(|b| *b == b'\n')
+    }
+
+    /// Whether there is a NUL anywhere: older shadow takes the lines around it for one, newer refuses the file.
+    pub fn has_nul(&self) -> bool {
+        memchr(0, self.as_bytes()).is_some()
     }
 
     /// All lines, in order.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let body = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
-        let lines = (!self.bytes.is_empty()).then(|| body.split(|b| *b == b'\n'));
-        lines.into_iter().flatten().zip(1..).map(|(raw, number)| Line { number, raw })
+        let bytes = self.as_bytes();
+        let mut rest = (!bytes.is_empty()).then(|| bytes.strip_suffix(b"\n").unwrap_or(bytes));
+        (1..).map_while(move |number| {
+            let body = rest?;
+            let (raw, after) = body.split_at(memchr(b'\n', body).unwrap_or(body.len()));
+            rest = after.get(1..);
+            Some(Line { number, raw })
+        })
+    }
+
+    /// How many lines there are.
+    pub fn line_count(&self) -> usize {
+        self.index().lines()
+    }
+
+    /// A line by its number, from 1, without its newline.
+    pub fn line(&self, number: usize) -> Option<&[u8]> {
+        self.index().line(self.as_bytes(), number)
+    }
+
+    /// The lines that are not plainly `owner:decimal:decimal`, in order. Whatever is odd to any reader is among
+    /// them; some that all readers take alike are, too.
+    pub fn odd_lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.index().odd(self.as_bytes())
     }
 
     /// All IDs that any deployed reader would see taken, in order of lines; last those of lines that a NUL
     /// joins.
-    pub fn claims(&self) -> impl Iterator<Item = Claim<'_>> {
-        self.index.get_or_init(|| Index::new(self)).claims(&self.bytes)
+    pub fn claims(&self) -> Claims<'_> {
+        self.index().claims(self.as_bytes())
+    }
+
+    fn index(&self) -> &Index {
+        self.0.index.get_or_init(|| Index::new(self))
     }
 
     /// The document after the edits: untouched lines keep every byte, the result ends in a newline
@@ -93,34 +127,54 @@ impl Document {
     pub fn edited(&self, edits: &[LineEdit]) -> Result<Self, EditError> {
         let mut at: Vec<&LineEdit> = edits.iter().filter(|e| e.old.is_some()).collect();
         at.sort_by_key(|e| e.line);
+        let only_adds = at.is_empty();
         let mut at = at.into_iter().peekable();
-        let mut bytes = Vec::with_capacity(self.bytes.len() + 32 * edits.len() + 1);
-        let mut put = |line: &[u8]| {
-            bytes.extend_from_slice(line);
-            bytes.push(b'\n');
-        };
+        let whole = self.as_bytes();
+        let mut bytes = Vec::with_capacity(whole.len() + 32 * edits.len() + 1);
+        // What lies between the lines that are edited is copied as it is.
+        let (mut start, mut copied) = (0, 0);
         for line in self.lines() {
-            match at.next_if(|e| e.line == line.number) {
-                None => put(line.raw),
-                Some(edit) if edit.old.as_deref() != Some(line.raw) => {
+            if at.peek().is_none() {
+                break;
+            }
+            let end = start + line.raw.len() + 1;
+            if let Some(edit) = at.next_if(|e| e.line == line.number) {
+                if edit.old.as_deref() != Some(line.raw) {
                     return Err(EditError { line: edit.line });
                 }
-                Some(edit) => edit.new.iter().for_each(|new| put(new)),
+                bytes.extend_from_slice(whole.get(copied..start).unwrap_or_default());
+                edit.new.iter().for_each(|new| put(&mut bytes, new));
+                copied = end;
             }
+            start = end;
         }
         if let Some(unused) = at.next() {
             return Err(EditError { line: unused.line });
         }
-        for edit in edits.iter().filter(|e| e.old.is_none()) {
-            edit.new.iter().for_each(|new| put(new));
+        bytes.extend_from_slice(whole.get(copied..).unwrap_or_default());
+        if bytes.last().is_some_and(|b| *b != b'\n') {
+            bytes.push(b'\n');
         }
-        Ok(Self::new(bytes))
+        let from = bytes.len();
+        for edit in edits.iter().filter(|e| e.old.is_none()) {
+            edit.new.iter().for_each(|new| put(&mut bytes, new));
+        }
+        let known = self.0.index.get().filter(|_| only_adds);
+        let index = known.and_then(|index| index.grown(whole, &bytes, from)).map_or_else(OnceLock::new, Into::into);
+        Ok(Self(Arc::new(Content { bytes, index })))
     }
+}
+
+/// Adds a line.
+fn put(bytes: &mut Vec<u8>, line: &[u8]) {
+    bytes.extend_from_slice(line);
+    bytes.push(b'\n');
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::idfile::Claim;
     use proptest::prelude::*;
 
     #[test]

@@ -1,14 +1,32 @@
-//! The claims of a whole file, read once: a plan passes over a million lines several times.
+//! The lines and claims of a whole file, read once: a plan passes over a million lines several times.
+
+use std::sync::Arc;
+
+use memchr::memchr;
 
 use super::claim::{self, Claim};
-use super::document::Document;
+use super::document::{Document, Line};
 use super::oddity::Oddity;
 use crate::range::Range;
 
-/// The claims of one document, in their order, 24 bytes each.
+/// Where the lines of one document are and what they take. A document that is another one with lines added
+/// behind it shares what is known of that one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
+    /// Of the document that this one begins with.
+    head: Option<Arc<Table>>,
+    tail: Arc<Table>,
+}
+
+/// 28 bytes a line.
+#[derive(Debug, Default)]
+struct Table {
+    /// Where each line begins.
+    starts: Vec<u32>,
+    /// The claims, in their order.
     entries: Vec<Entry>,
+    /// Indexes of `starts` of the lines that [`plain`] knows nothing of: a few.
+    odd: Vec<usize>,
 }
 
 /// A [`Claim`] whose owner is a place in the document's bytes.
@@ -25,31 +43,141 @@ struct Entry {
 impl Index {
     pub(super) fn new(document: &Document) -> Self {
         let bytes = document.as_bytes();
-        // A line has 20 bytes and more: one growth at most.
-        let mut entries = Vec::with_capacity(bytes.len() / 24);
-        let mut start = 0;
-        for line in document.lines() {
-            match plain(line.raw) {
-                Some((owner, range, released)) => {
-                    let skipped = usize::from(released);
-                    entries.extend(entry(start + skipped, owner.len(), line.number, range, None, released));
-                }
-                None => entries.extend(claim::of_line(&line).filter_map(|claim| located(bytes, &claim))),
-            }
-            start += line.raw.len() + 1;
-        }
-        entries.extend(claim::of_joined(document).iter().filter_map(|claim| located(bytes, claim)));
-        entries.shrink_to_fit();
-        Self { entries }
+        let mut table = Table::read(bytes, 0, 1);
+        table.entries.extend(claim::of_joined(document).iter().filter_map(|claim| located(bytes, claim)));
+        Self { head: None, tail: Arc::new(table) }
     }
 
-    pub(super) fn claims<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Claim<'a>> {
-        self.entries.iter().map(|entry| {
-            let Entry { owner, owner_len, line, range, oddity, released } = *entry;
-            let (from, len) = (owner as usize, owner_len as usize);
-            let owner = bytes.get(from..from + len).unwrap_or_default();
-            Claim { line: line as usize, owner, range, oddity, released }
+    /// The index of a document that begins with all lines of this one's and goes on at `from`. `None` where it
+    /// has to be made from the beginning: a NUL joins lines, so that what is added may change what was there.
+    pub(super) fn grown(&self, before: &[u8], bytes: &[u8], from: usize) -> Option<Self> {
+        if self.head.is_some() || memchr(0, before).is_some() {
+            return None;
+        }
+        let tail = Table::read(bytes, from, self.tail.starts.len() + 1);
+        Some(Self { head: Some(Arc::clone(&self.tail)), tail: Arc::new(tail) })
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.head.iter().chain([&self.tail]).map(Arc::as_ref)
+    }
+
+    pub(super) fn claims<'a>(&'a self, bytes: &'a [u8]) -> Claims<'a> {
+        let head = self.head.as_ref().map(|head| head.entries.iter()).unwrap_or_default();
+        Claims { bytes, entries: head.chain(&self.tail.entries) }
+    }
+
+    /// How many lines there are.
+    pub(super) fn lines(&self) -> usize {
+        self.tables().map(|table| table.starts.len()).sum()
+    }
+
+    /// A line by its number, from 1.
+    pub(super) fn line<'a>(&self, bytes: &'a [u8], number: usize) -> Option<&'a [u8]> {
+        let mut index = number.checked_sub(1)?;
+        for table in self.tables() {
+            if index < table.starts.len() {
+                return line(bytes, &table.starts, index);
+            }
+            index -= table.starts.len();
+        }
+        None
+    }
+
+    /// The lines that need a closer look: all that any reader could stumble over are among them.
+    pub(super) fn odd<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+        let before = self.head.as_ref().map_or(0, |head| head.starts.len());
+        let first = self.tables().zip([if self.head.is_some() { 0 } else { before }, before]);
+        first.flat_map(move |(table, first)| {
+            table.odd.iter().filter_map(move |index| {
+                Some(Line { number: first + index + 1, raw: line(bytes, &table.starts, *index)? })
+            })
         })
+    }
+}
+
+/// The claims of one document; of none by default.
+#[derive(Debug, Clone)]
+pub struct Claims<'a> {
+    bytes: &'a [u8],
+    entries: std::iter::Chain<std::slice::Iter<'a, Entry>, std::slice::Iter<'a, Entry>>,
+}
+
+impl Default for Claims<'_> {
+    fn default() -> Self {
+        Self { bytes: &[], entries: [].iter().chain(&[]) }
+    }
+}
+
+impl<'a> Iterator for Claims<'a> {
+    type Item = Claim<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Claim<'a>> {
+        self.entries.next().map(|entry| claim_of(self.bytes, entry))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.entries.size_hint()
+    }
+
+    fn count(self) -> usize {
+        self.entries.count()
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        let bytes = self.bytes;
+        self.entries.fold(init, |all, entry| f(all, claim_of(bytes, entry)))
+    }
+}
+
+#[inline]
+fn claim_of<'a>(bytes: &'a [u8], entry: &Entry) -> Claim<'a> {
+    let Entry { owner, owner_len, line, range, oddity, released } = *entry;
+    let (from, len) = (owner as usize, owner_len as usize);
+    let owner = bytes.get(from..from + len).unwrap_or_default();
+    Claim { line: line as usize, owner, range, oddity, released }
+}
+
+/// A line by its place in the list of beginnings.
+fn line<'a>(bytes: &'a [u8], starts: &[u32], index: usize) -> Option<&'a [u8]> {
+    let rest = bytes.get(*starts.get(index)? as usize..)?;
+    rest.get(..memchr(b'\n', rest).unwrap_or(rest.len()))
+}
+
+impl Table {
+    /// Reads the lines from this place on, of which the first has this number.
+    fn read(bytes: &[u8], from: usize, first: usize) -> Self {
+        let left = bytes.len().saturating_sub(from);
+        // A line has 20 bytes and more: one growth at most.
+        let mut table = Self {
+            starts: Vec::with_capacity(left / 24),
+            entries: Vec::with_capacity(left / 24),
+            odd: Vec::new(),
+        };
+        let (mut at, mut number) = (from, first);
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            // No file of the size that is read has 2^32 bytes.
+            let Ok(start) = u32::try_from(at) else { break };
+            let len = if let Some(plain) = plain(rest) {
+                let skipped = usize::from(plain.released);
+                table.entries.extend(entry(at + skipped, plain.owner, number, plain.range, None, plain.released));
+                plain.len
+            } else {
+                let len = memchr(b'\n', rest).unwrap_or(rest.len());
+                let line = Line { number, raw: rest.get(..len).unwrap_or_default() };
+                table.entries.extend(claim::of_line(&line).filter_map(|claim| located(bytes, &claim)));
+                table.odd.push(table.starts.len());
+                len
+            };
+            table.starts.push(start);
+            at += len + 1;
+            number += 1;
+        }
+        table.starts.shrink_to_fit();
+        table.entries.shrink_to_fit();
+        table
     }
 }
 
@@ -72,26 +200,47 @@ fn located(bytes: &[u8], claim: &Claim<'_>) -> Option<Entry> {
     entry(owner, claim.owner.len(), claim.line, claim.range, claim.oddity, claim.released)
 }
 
-/// The lines that nearly all files consist of, told at once: a plain owner, maybe behind a `!`, and two decimal
-/// numbers that are one range. `None` for every other line, canonical or not.
-fn plain(raw: &[u8]) -> Option<(&[u8], Range, bool)> {
-    let (body, released) = match raw {
-        [b'!', body @ ..] => (body, true),
-        _ => (raw, false),
-    };
+/// A line that is told at once.
+struct Plain {
+    /// Its length, without the newline.
+    len: usize,
+    /// Its owner's length.
+    owner: usize,
+    range: Range,
+    released: bool,
+}
+
+/// The bytes of usual owners.
+const NAMED: [bool; 256] = {
+    let (mut named, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        #[allow(clippy::cast_possible_truncation)] // below 256
+        let b = byte as u8;
+        named[byte] = b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$');
+        byte += 1;
+    }
+    named
+};
+
+/// Longer owners are looked at closely: a line that no reader finds too long has fewer than 1024 bytes.
+const OWNER_MAX: usize = 150;
+
+/// The first line of a text, where it is of the kind that nearly all files consist of: a plain owner, maybe
+/// behind a `!`, and two decimal numbers that are one range. `None` for every other line, canonical or not.
+fn plain(text: &[u8]) -> Option<Plain> {
+    let released = text.first() == Some(&b'!');
+    let body = text.get(usize::from(released)..)?;
     // A first 0 is for those who know what octal numbers are, and so is what may begin an odd owner.
-    if raw.len() > 200 || !matches!(body.first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'1'..=b'9' | b'_')) {
+    if !matches!(body.first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'1'..=b'9' | b'_')) {
         return None;
     }
-    let named = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$');
-    let colon = body.iter().position(|b| !named(b))?;
-    let (owner, rest) = body.split_at_checked(colon)?;
-    let (start, rest) = decimal(rest.strip_prefix(b":")?)?;
+    let owner = body.iter().position(|b| !NAMED[usize::from(*b)]).filter(|len| *len <= OWNER_MAX)?;
+    let (start, rest) = decimal(body.get(owner..)?.strip_prefix(b":")?)?;
     let (count, rest) = decimal(rest.strip_prefix(b":")?)?;
-    if !rest.is_empty() || start.checked_add(count)? > 1 << 32 {
+    if !matches!(rest.first(), None | Some(b'\n')) || start.checked_add(count)? > 1 << 32 {
         return None;
     }
-    Some((owner, Range::clipped(start, count)?, released))
+    Some(Plain { len: text.len() - rest.len(), owner, range: Range::clipped(start, count)?, released })
 }
 
 /// A decimal number without leading zeros, of at most 10 digits, and what stands behind it.
@@ -116,7 +265,14 @@ mod tests {
     /// What is told at once is what all readers say.
     fn agrees(raw: &[u8]) -> Result<(), TestCaseError> {
         let line = Line { number: 1, raw };
-        let told: Vec<(&[u8], Range, bool)> = plain(raw).into_iter().collect();
+        let told: Vec<(&[u8], Range, bool)> = plain(raw)
+            .into_iter()
+            .map(|told| {
+                assert_eq!(told.len, raw.len());
+                let skipped = usize::from(told.released);
+                (&raw[skipped..skipped + told.owner], told.range, told.released)
+            })
+            .collect();
         if !told.is_empty() {
             prop_assert_eq!(crate::idfile::oddity(raw), None);
             let slowly: Vec<_> = claim::of_line(&line).map(|c| (c.owner, c.range, c.released)).collect();
@@ -150,7 +306,37 @@ mod tests {
             let indexed: Vec<Claim<'_>> = document.claims().collect();
             let lines = document.lines().flat_map(|line| claim::of_line(&line).collect::<Vec<_>>());
             let each: Vec<Claim<'_>> = lines.chain(claim::of_joined(&document)).collect();
-            prop_assert_eq!(indexed, each);
+            prop_assert_eq!(&indexed, &each);
+            let lines: Vec<Line<'_>> = document.lines().collect();
+            prop_assert_eq!(document.line_count(), lines.len());
+            for line in &lines {
+                prop_assert_eq!(document.line(line.number), Some(line.raw));
+            }
+            prop_assert_eq!(document.line(0), None);
+            prop_assert_eq!(document.line(lines.len() + 1), None);
+            let odd: Vec<Line<'_>> = document.odd_lines().collect();
+            for line in lines {
+                let close = crate::idfile::oddity(line.raw).is_some();
+                prop_assert!(odd.contains(&line) || (!close && plain(line.raw).is_some()), "{:?}", line);
+            }
+        }
+
+        #[test]
+        fn an_index_that_grew_is_the_one_that_is_made_anew(
+            text in "(([a!#+ ]{0,2}:?[ 0-9bx+-]{0,8}:?[ 0-9x-]{0,6}[: \r]?|!?ab:[1-9]{1,3}:[1-9])[\0\n]{0,2}){0,4}",
+            more in prop::collection::vec("[ab!#]{1,2}:?[0-9]{0,3}:[0-9 ]{0,3}\0?", 0..3)
+        ) {
+            let before = Document::new(text.into_bytes());
+            let known = before.claims().count();
+            let add = |new: String| crate::idfile::LineEdit { line: known, old: None, new: Some(new.into_bytes()) };
+            let edits: Vec<_> = more.into_iter().map(add).collect();
+            let after = before.edited(&edits).unwrap();
+            let anew = Document::new(after.as_bytes().to_vec());
+            prop_assert_eq!(after.claims().collect::<Vec<_>>(), anew.claims().collect::<Vec<_>>());
+            prop_assert_eq!(after.odd_lines().collect::<Vec<_>>(), anew.odd_lines().collect::<Vec<_>>());
+            for number in 0..=anew.line_count() + 1 {
+                prop_assert_eq!(after.line(number), anew.line(number));
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ pub use claim::Claim;
 pub use dialect::{Dialect, Verdict};
 pub use digest::Digest;
 pub use document::{Document, EditError, Line, LineEdit};
+pub use index::Claims;
 pub use oddity::{Oddity, oddity};
 pub use reading::{Lines, Refusal};
 

@@ -50,7 +50,7 @@ impl Dialect {
 
 /// Whether it is text as all readers know it: without a NUL, and with a newline at the end.
 fn is_text(document: &Document) -> bool {
-    document.ends_in_newline() && !document.as_bytes().contains(&0)
+    document.ends_in_newline() && !document.has_nul()
 }
 
 /// The first NUL from this line on.

@@ -72,9 +72,7 @@ fn edits(
                 && !claims.iter().any(|c| c.released && c.owner == a.owner && c.range == a.range)
         };
         let forgotten = named.lines(changes(Action::Forget).filter(|a| !lost(a)), true)?;
-        let touched = released.keys().chain(reclaimed.keys()).chain(forgotten.keys());
-        let old = raw(before, &touched.copied().collect());
-        let old = |line: &usize| old.get(line).map(|raw| raw.to_vec());
+        let old = |line: &usize| before.line(*line).map(<[u8]>::to_vec);
         // IDs that another line still holds are not marked as released: their holder would lose them.
         let mut marked: RangeSet =
             claims.iter().filter(|c| !released.contains_key(&c.line)).map(|c| c.range).collect();
@@ -139,16 +137,10 @@ impl<'a> Named<'a> {
     }
 }
 
-/// The lines of these numbers, as they stand.
-fn raw<'a>(document: &'a Document, wanted: &HashSet<usize>) -> HashMap<usize, &'a [u8]> {
-    let lines = document.lines().filter(|line| wanted.contains(&line.number));
-    lines.map(|line| (line.number, line.raw)).collect()
-}
-
 fn append(before: &Document, edits: &mut Vec<LineEdit>, lines: Vec<Vec<u8>>) {
     if lines.is_empty() {
         return;
     }
-    let next = before.lines().count() + 1;
+    let next = before.line_count() + 1;
     edits.extend(lines.into_iter().map(|new| LineEdit { line: next, old: None, new: Some(new) }));
 }

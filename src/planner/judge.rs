@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::barred::Barred;
 use super::request::{Owner, Request};
 use super::taken::Witness;
@@ -46,7 +48,8 @@ pub(super) fn lines_of<'a, 'b>(
     snapshot: &'a Snapshot,
     owners: impl Iterator<Item = &'b Owner>,
 ) -> PerKind<HashMap<usize, Vec<Claim<'a>>>> {
-    let mut spelled: HashMap<Vec<u8>, usize> = HashMap::new();
+    // Each line is looked up: a quick hash for what only root writes.
+    let mut spelled: HashMap<Vec<u8>, usize, RandomState> = HashMap::default();
     for (index, owner) in owners.enumerate() {
         for spelling in owner.spellings(&snapshot.accounts) {
             spelled.entry(spelling).or_insert(index);
@@ -117,6 +120,9 @@ fn overlaps(snapshot: &Snapshot, kind: Kind, all: &Holdings<'_>) -> Overlaps {
         .filter(|claim| !claim.released)
         .map(|claim| (claim.range, claim.line, claim.owner))
         .collect();
+    if mine.is_empty() {
+        return HashMap::new();
+    }
     mine.sort_unstable();
     // reach[i] is the highest last ID of mine[..=i], so a walk to the left knows when to stop.
     let mut highest = 0;

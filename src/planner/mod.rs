@@ -57,7 +57,7 @@ pub use view::{Free, Owned, WhoAnswer, free, owners, successor, who};
 use std::collections::BTreeSet;
 
 use crate::error::{Code, Error, Result};
-use crate::idfile::{Dialect, Verdict};
+use crate::idfile::{Dialect, Document, Verdict};
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
@@ -191,8 +191,8 @@ fn finish(snapshot: &Snapshot, policy: &Policy, mut plan: Plan, evidence: Eviden
 /// it, and later ones refuse the file as a whole.
 fn no_nul(snapshot: &Snapshot, plan: &Plan) -> Result<()> {
     for (kind, _) in plan.files.iter().filter(|(_, planned)| !planned.edits.is_empty()) {
-        let lines = snapshot.files[kind].document.iter().flat_map(crate::idfile::Document::lines);
-        if let Some(line) = lines.into_iter().find(|line| line.raw.contains(&0)) {
+        let mut lines = snapshot.files[kind].document.iter().flat_map(Document::odd_lines);
+        if let Some(line) = lines.find(|line| line.raw.contains(&0)) {
             let (file, number) = (kind.file(), line.number);
             let path = format!("{}/etc/{file}", snapshot.host.root.trim_end_matches('/'));
             let path = crate::text::shell_word(path.as_bytes()).unwrap_or_else(|| "that file".to_owned());
@@ -219,7 +219,7 @@ pub fn host_warnings(snapshot: &Snapshot, plan: &Plan) -> Vec<Warning> {
     let mut warn = |code, message: String| warnings.push(Warning { code, owner: String::new(), message });
     for (kind, file) in snapshot.files.iter() {
         let stops = |raw| matches!(Dialect::Go.read(raw), Verdict::Fails { owner: None });
-        let line = file.document.iter().flat_map(crate::idfile::Document::lines).find(|line| stops(line.raw));
+        let line = file.document.iter().flat_map(Document::odd_lines).find(|line| stops(line.raw));
         if let Some(line) = line {
             let (file, raw) = (kind.file(), crate::text::escape(line.raw));
             let who = Dialect::Go.name();

@@ -67,7 +67,7 @@ fn bring_back(snapshot: &Snapshot, released: &Released) -> Option<Repair> {
     let there = Document::new(line.clone());
     let mut claims = there.claims();
     claims.next().filter(|claim| claim.released && claim.is_canonical() && claim.owner == released.owner)?;
-    let end = snapshot.files[kind].document.as_ref()?.lines().count() + 1;
+    let end = snapshot.files[kind].document.as_ref()?.line_count() + 1;
     let edit = LineEdit { line: end, old: None, new: Some(line) };
     Some(Repair { kind, edit, finding: LOST.to_owned() })
 }

@@ -80,18 +80,28 @@ pub(super) fn witnesses<'a>(
     kind: Kind,
 ) -> impl Iterator<Item = (Range, Witness<'a>)> {
     let lines = snapshot.files[kind].claims().map(|c| (c.range, Witness::Line(c)));
+    lines.chain(beyond_lines(snapshot, policy, kind))
+}
+
+/// The same without the lines of the file.
+fn beyond_lines<'a>(
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+    kind: Kind,
+) -> impl Iterator<Item = (Range, Witness<'a>)> {
     let ledger =
         snapshot.released.iter().filter(move |r| r.kind == kind).map(|r| (r.range, Witness::Ledger(r)));
     let namespaces = snapshot.namespaces.extents.iter().filter(move |n| n.kind == kind);
     let namespaces = namespaces.map(|n| (n.range, Witness::Namespace(*n)));
     let site = snapshot.site.of_accounts(kind).map(|s| (s.range, Witness::Site(s)));
-    lines.chain(standing(snapshot, policy, kind)).chain(site).chain(ledger).chain(namespaces)
+    standing(snapshot, policy, kind).chain(site).chain(ledger).chain(namespaces)
 }
 
 /// Every ID of a kind that is known to be somebody's or kept for somebody: lines, accounts, reserved,
 /// declared and released ranges, those that directories declare, running namespaces.
 pub fn taken(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> RangeSet {
-    witnesses(snapshot, policy, kind).map(|(range, _)| range).collect()
+    let lines = snapshot.files[kind].claims().map(|claim| claim.range);
+    lines.chain(beyond_lines(snapshot, policy, kind).map(|(range, _)| range)).collect()
 }
 
 /// What takes IDs whatever the files say: accounts, groups, reserved and declared ranges. What a directory
