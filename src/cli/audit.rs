@@ -55,9 +55,11 @@ fn look(global: &Global, output: Output) -> Result<Vec<Finding>> {
 fn survey(global: &Global, output: Output) -> Result<(Context, Vec<Finding>)> {
     let mut progress = Progress::new(output);
     let mut context = Context::survey(global)?;
-    let owners = planner::unknown_owners(&context.snapshot);
-    progress.step(|| format!("looking up {} owners", owners.len()));
-    host::look_up_owners(&mut context.snapshot, &owners);
+    if context.snapshot.host.running && context.snapshot.accounts.lookups.directory {
+        let owners = planner::unknown_owners(&context.snapshot);
+        progress.step(|| format!("looking up {} owners", owners.len()));
+        host::look_up_owners(&mut context.snapshot, &owners);
+    }
     progress.step(|| "looking for faults".to_owned());
     let found = audit(&Survey::new(&context.snapshot, &context.policy)).findings;
     progress.clear();

@@ -2,9 +2,9 @@
 
 use super::check::KUBELET_ALONE;
 use super::moves::Moves;
+use super::owned::Owned;
 use super::survey::path;
 use super::{BASE, Entry, Group, Reach, Seen, Status, Survey, all};
-use crate::idfile::Claim;
 use crate::policy::CEILING;
 use crate::range::{Count, Kind, Range, RangeSet};
 use crate::snapshot::{Allocator, SiteOwner, SiteRange};
@@ -164,7 +164,7 @@ pub(super) static HIGH: &[Entry] = &[
 ];
 
 /// Every live line, file by file.
-fn lines<'s>(survey: &'s Survey<'_>) -> impl Iterator<Item = (Kind, &'s Claim<'s>)> {
+fn lines<'s, 'a>(survey: &'s Survey<'a>) -> impl Iterator<Item = (Kind, &'s Owned<'a>)> {
     let of_kind = |kind: Kind| survey.claims[kind].iter().map(move |claim| (kind, claim));
     Kind::BOTH.into_iter().flat_map(of_kind).filter(|(_, claim)| !claim.released)
 }
@@ -198,7 +198,7 @@ fn meets<'s>(survey: &'s Survey<'s>, by: &[Allocator]) -> Vec<Seen> {
 
 /// A user of homed must be in systemd's range; and where the policy reserves it, a line there is a fault by
 /// that rule.
-fn exempt(survey: &Survey<'_>, claim: &Claim<'_>, site: &SiteRange) -> bool {
+fn exempt<'a>(survey: &Survey<'a>, claim: &Owned<'a>, site: &SiteRange) -> bool {
     let homed = |need: &&SiteOwner| need.by == Allocator::Homed;
     let reserved = || survey.policy.reserve.iter().any(|reserve| reserve.range.overlaps(claim.range));
     let of_homed = || survey.snapshot.site.owners.iter().filter(homed).any(|n| theirs(survey, n, claim));
@@ -206,11 +206,11 @@ fn exempt(survey: &Survey<'_>, claim: &Claim<'_>, site: &SiteRange) -> bool {
 }
 
 /// Whether a line is the one that a program looks for, by name or by uid.
-fn theirs(survey: &Survey<'_>, need: &SiteOwner, claim: &Claim<'_>) -> bool {
+fn theirs<'a>(survey: &Survey<'a>, need: &SiteOwner, claim: &Owned<'a>) -> bool {
     let uid = |account: &crate::snapshot::Account| account.uid;
     claim.owner == need.owner
         || survey
-            .account(claim.owner)
+            .account_of(claim)
             .map(uid)
             .is_some_and(|of_line| survey.snapshot.accounts.by_owner(&need.owner).map(uid) == Some(of_line))
 }
@@ -219,7 +219,10 @@ fn homed(survey: &Survey<'_>) -> Vec<Seen> {
     let Some(mapped) = Range::between(524_288, 1_879_048_191) else { return Vec::new() };
     let users: Vec<&SiteOwner> =
         survey.snapshot.site.owners.iter().filter(|need| need.by == Allocator::Homed).collect();
-    let outside = |(kind, claim): (Kind, &Claim<'_>)| {
+    if users.is_empty() {
+        return Vec::new();
+    }
+    let outside = |(kind, claim): (Kind, &Owned<'_>)| {
         let user = users.iter().find(|user| theirs(survey, user, claim))?;
         if mapped.covers(claim.range) {
             return None;
@@ -238,7 +241,7 @@ fn homed(survey: &Survey<'_>) -> Vec<Seen> {
 
 /// The commands that give an owner so many IDs instead of those: free in both files, from a multiple of 65536
 /// on.
-fn within(survey: &Survey<'_>, old: &[&Claim<'_>], owner: &[u8], window: Range, count: Count) -> String {
+fn within(survey: &Survey<'_>, old: &[&Owned<'_>], owner: &[u8], window: Range, count: Count) -> String {
     let taken: RangeSet =
         Kind::BOTH.into_iter().flat_map(|kind| &survey.claims[kind]).map(|claim| claim.range).collect();
     let (Some(range), Some(name)) = (taken.first_fit(window, count, 65536), shell_word(owner)) else {
@@ -252,7 +255,7 @@ fn within(survey: &Survey<'_>, old: &[&Claim<'_>], owner: &[u8], window: Range, 
 }
 
 /// The live lines of an owner that another program needs, sorted by their place in the file.
-fn own<'s>(survey: &'s Survey<'_>, kind: Kind, need: &SiteOwner) -> Vec<&'s Claim<'s>> {
+fn own<'s, 'a>(survey: &'s Survey<'a>, kind: Kind, need: &SiteOwner) -> Vec<&'s Owned<'a>> {
     let claims = survey.claims[kind].iter().filter(|claim| !claim.released);
     let mut own: Vec<_> = claims.filter(|claim| theirs(survey, need, claim)).collect();
     own.sort_by_key(|claim| claim.line);
@@ -306,7 +309,7 @@ fn kubelet(survey: &Survey<'_>) -> Vec<Seen> {
 
 fn kubelet_lines(survey: &Survey<'_>, need: &SiteOwner) -> Vec<Seen> {
     let window = Range::between(65536, CEILING.saturating_sub(1));
-    let mut old: Vec<&Claim<'_>> = Kind::BOTH.into_iter().flat_map(|kind| own(survey, kind, need)).collect();
+    let mut old: Vec<&Owned<'_>> = Kind::BOTH.into_iter().flat_map(|kind| own(survey, kind, need)).collect();
     old.sort_by_key(|claim| claim.range);
     let fix = || match (window, Count::new(need.ids)) {
         (Some(window), Some(count)) => within(survey, &old, &need.owner, window, count),

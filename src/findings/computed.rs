@@ -69,7 +69,7 @@ fn mixed(survey: &Survey<'_>) -> Vec<Seen> {
         };
         for claim in survey.claims[kind].iter().filter(|claim| !claim.released && claim.range.overlaps(range))
         {
-            let account: Option<&Account> = survey.account(claim.owner);
+            let account: Option<&Account> = survey.account_of(claim);
             let right = match account {
                 Some(account) => slot(u64::from(account.uid.get())) == Some(claim.range),
                 // Nobody can tell whose turn it was; on the grid it may have been theirs.

@@ -106,7 +106,7 @@ fn none_here(check: &Check<'_>) -> Vec<Seen> {
 fn nobodys(check: &Check<'_>) -> Option<(String, usize, String)> {
     let of = |kind: Kind| {
         let mut claims = check.survey.live(kind);
-        let claim = claims.find(|claim| check.survey.account(claim.owner).is_none())?;
+        let claim = claims.find(|claim| check.survey.account_of(claim).is_none())?;
         Some((format!("/etc/{}", kind.file()), claim.line, escape(claim.owner)))
     };
     Kind::BOTH.into_iter().find_map(of)

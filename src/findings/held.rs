@@ -1,7 +1,7 @@
 //! Lines that hold IDs which no container may have: those of the host itself and of accounts.
 
 use super::files::{each, own_id};
-use super::{ANOTHER, BASE, Entry, Found, Group, Status, Survey, is_map};
+use super::{ANOTHER, BASE, Entry, Found, Group, Sight, Status, Survey, is_map};
 use crate::range::Kind;
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -149,10 +149,12 @@ fn held<'s>(survey: &'s Survey<'s>, id: &'static str) -> Found<'s> {
         let met = survey.met[kind].iter().filter(move |(_, met)| met.id == id);
         met.filter_map(move |(index, met)| {
             let claim = survey.claims[kind].get(*index)?;
-            let among = met.account.as_ref().map(|who| format!(", among them {who}")).unwrap_or_default();
-            let owner = crate::text::escape(claim.owner);
-            let message = format!("{} of {owner} meets {}{among}", claim.range, met.what);
-            Some(survey.of_claim(kind, claim, message, survey.another(claim.owner)))
+            Some(Sight::line(kind, claim.line, move || {
+                let among = met.account.as_ref().map(|who| format!(", among them {who}")).unwrap_or_default();
+                let owner = crate::text::escape(claim.owner);
+                let message = format!("{} of {owner} meets {}{among}", claim.range, met.what);
+                survey.of_claim(kind, claim, message, survey.another(claim.owner))
+            }))
         })
     };
     Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
@@ -162,16 +164,18 @@ fn held<'s>(survey: &'s Survey<'s>, id: &'static str) -> Found<'s> {
 fn own<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let of_kind = move |kind: Kind| {
         survey.live(kind).filter_map(move |claim| {
-            let account = survey.account(claim.owner)?;
+            let account = survey.account_of(claim)?;
             let id = match kind {
                 Kind::Uid => account.uid.get(),
                 Kind::Gid => account.gid.get(),
             };
-            let name = if kind == Kind::Uid { "uid" } else { "primary gid" };
-            let message =
-                format!("{} of {} holds {}'s own {name} {id}", claim.range, account.name, account.name);
-            let seen = || survey.of_claim(kind, claim, message, survey.another(claim.owner));
-            claim.range.contains(id).then(seen)
+            let words = move || {
+                let name = if kind == Kind::Uid { "uid" } else { "primary gid" };
+                let message =
+                    format!("{} of {} holds {}'s own {name} {id}", claim.range, account.name, account.name);
+                survey.of_claim(kind, claim, message, survey.another(claim.owner))
+            };
+            claim.range.contains(id).then(|| Sight::line(kind, claim.line, words))
         })
     };
     Box::new(Kind::BOTH.into_iter().flat_map(of_kind))

@@ -1,7 +1,7 @@
 //! Lines that not every program reads as a range: what they are, and what each program makes of them.
 
 use super::survey::path;
-use super::{AS_MEANT, BASE, Entry, Found, Group, Reach, Seen, Status, Survey, all};
+use super::{AS_MEANT, BASE, Entry, Found, Group, Reach, Seen, Sight, Status, Survey, all};
 use crate::idfile::{Dialect, Oddity, Verdict, canonical_line};
 use crate::range::{Kind, Login, Range};
 use crate::text::escape;
@@ -168,18 +168,19 @@ pub(super) static ENTRIES: &[Entry] = &[
 pub(super) fn odd<'s>(survey: &'s Survey<'s>, which: Oddity) -> Found<'s> {
     let of_kind = move |kind: Kind| {
         let lines = survey.odd[kind].iter().filter(move |(_, oddity)| *oddity == which);
-        lines.map(move |(line, _)| {
-            let raw = survey.bytes(kind, *line);
+        let words = move |line: usize| {
+            let raw = survey.bytes(kind, line);
             Seen {
                 file: Some(path(kind)),
-                line: Some(*line),
+                line: Some(line),
                 owner: meant(raw).map(|(owner, _)| owner.to_vec()),
                 message: message(which, raw),
-                evidence: survey.raw(kind, *line),
-                fix: super::spelling::fix(survey, kind, *line, which),
+                evidence: survey.raw(kind, line),
+                fix: super::spelling::fix(survey, kind, line, which),
                 ..Seen::default()
             }
-        })
+        };
+        lines.map(move |(line, _)| Sight::line(kind, *line, move || words(*line)))
     };
     Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
@@ -203,8 +204,8 @@ fn final_newline(survey: &Survey<'_>) -> Vec<Seen> {
         survey.snapshot.files.iter().filter_map(|(kind, file)| Some((kind, file.document.as_ref()?)));
     documents
         .filter(|(_, document)| !document.ends_in_newline())
-        .map(|(kind, _)| {
-            let line = survey.lines[kind].len();
+        .map(|(kind, document)| {
+            let line = document.line_count();
             Seen {
                 file: Some(path(kind)),
                 line: Some(line),

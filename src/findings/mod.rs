@@ -22,6 +22,7 @@ mod nested;
 mod network;
 mod numbers;
 mod order;
+mod owned;
 mod owners;
 mod pages;
 mod peers;
@@ -43,8 +44,10 @@ pub use group::Group;
 pub use rows::{ROWS, Row, rows_of};
 pub use survey::{Audit, Survey, audit};
 
+use survey::Place;
+
 use crate::proof::Step;
-use crate::range::{Gid, Login, PerKind, Range, Uid};
+use crate::range::{Gid, Kind, Login, PerKind, Range, Uid};
 use crate::snapshot::Machine;
 use crate::text::{escape, shortened};
 
@@ -216,11 +219,40 @@ const AS_MEANT: &str = "sudo subidctl apply --replace USER gives other IDs; to k
 
 /// What an entry sees in the files and on the host, one after the other: of a million lines each may have
 /// its fault.
-type Found<'s> = Box<dyn Iterator<Item = Seen> + 's>;
+type Found<'s> = Box<dyn Iterator<Item = Sight<'s>> + 's>;
+
+/// One thing that is seen.
+enum Sight<'s> {
+    /// Anything.
+    Seen(Seen),
+    /// A line of one of the two files, put into words only where it is told.
+    Line(Kind, usize, Box<dyn FnOnce() -> Seen + 's>),
+}
+
+impl<'s> Sight<'s> {
+    /// A line, and the words for it.
+    fn line(kind: Kind, line: usize, words: impl FnOnce() -> Seen + 's) -> Self {
+        Self::Line(kind, line, Box::new(words))
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Seen(seen) => Place::of(seen),
+            Self::Line(kind, line, _) => Some(Place::Ours(*kind, *line)),
+        }
+    }
+
+    fn words(self) -> Seen {
+        match self {
+            Self::Seen(seen) => seen,
+            Self::Line(_, _, words) => words(),
+        }
+    }
+}
 
 /// What is seen at once.
-fn all(seen: Vec<Seen>) -> Found<'static> {
-    Box::new(seen.into_iter())
+fn all<'s>(seen: Vec<Seen>) -> Found<'s> {
+    Box::new(seen.into_iter().map(Sight::Seen))
 }
 
 /// What an entry's function saw.

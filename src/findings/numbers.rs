@@ -1,7 +1,7 @@
 //! Lines whose numbers make no range, or one at the upper end of the IDs.
 
 use super::lines::odd;
-use super::{BASE, Entry, Found, Group, Status, Survey};
+use super::{BASE, Entry, Found, Group, Sight, Status, Survey};
 use crate::idfile::Oddity;
 use crate::policy::CEILING;
 use crate::range::Kind;
@@ -57,12 +57,13 @@ pub(super) static HIGH: &[Entry] = &[Entry {
 fn above<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let of_kind = move |kind: Kind| {
         let high = survey.live(kind).filter(|claim| claim.range.last() >= CEILING);
-        high.map(move |claim| {
+        let words = move |claim: &crate::idfile::Claim<'_>| {
             let owner = crate::text::escape(claim.owner);
             let message = format!("{} of {owner} lies above 2147483647", claim.range);
             let fix = format!("where it is in nobody's way, leave it; else: {}", survey.another(claim.owner));
             survey.of_claim(kind, claim, message, fix)
-        })
+        };
+        high.map(move |claim| Sight::line(kind, claim.line, move || words(claim)))
     };
     Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }

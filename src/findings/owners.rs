@@ -2,9 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::lines::rewritten;
+use super::owned::Owned;
 use super::survey::user_word;
-use super::{BASE, Entry, Found, Group, Reach, Seen, Status, Survey, all};
+use super::{BASE, Entry, Found, Group, Reach, Seen, Sight, Status, Survey, all};
 use crate::idfile::{Claim, Oddity};
 use crate::range::{Kind, Login, Uid};
 use crate::snapshot::{Account, Allocator, Known, SiteOwner};
@@ -113,14 +116,14 @@ enum Why<'a> {
 }
 
 /// The ledger's owners by their spelling.
-fn ledger<'a>(survey: &Survey<'a>) -> HashMap<&'a [u8], &'a Known> {
+fn ledger<'a>(survey: &Survey<'a>) -> HashMap<&'a [u8], &'a Known, RandomState> {
     survey.snapshot.known.iter().map(|known| (&known.owner[..], known)).collect()
 }
 
 /// A line without an account, with the reason and, for a renamed one, the account.
 struct Nobodys<'s> {
     kind: Kind,
-    claim: &'s Claim<'s>,
+    claim: &'s Owned<'s>,
     why: Why<'s>,
     account: Option<&'s Account>,
 }
@@ -148,7 +151,7 @@ fn nobodys<'s>(survey: &'s Survey<'s>) -> impl Iterator<Item = Nobodys<'s>> {
         let mut told = HashSet::new();
         survey
             .live(kind)
-            .filter(|claim| survey.account(claim.owner).is_none() && possible(claim))
+            .filter(|claim| survey.account_of(claim).is_none() && possible(claim))
             .filter(|claim| !is_name_alone(survey, claim.owner))
             .filter(move |claim| claim.is_canonical() || told.insert(claim.line))
             .map(move |claim| (kind, claim))
@@ -192,7 +195,7 @@ fn unknown<'s>(survey: &'s Survey<'s>, wanted: Why<'static>) -> Found<'s> {
     let certain = matches!(wanted, Why::Renamed | Why::LeadingZero);
     let found = nobodys(survey).filter(move |line| line.why == wanted);
     let found = found.filter(move |line| certain || !unanswered(survey, line.claim.owner));
-    Box::new(found.map(move |Nobodys { kind, claim, account, .. }| {
+    let words = move |Nobodys { kind, claim, account, .. }: Nobodys<'s>| {
         let owner = escape(claim.owner);
         let (message, fix) = match account {
             Some(account) => {
@@ -218,7 +221,8 @@ fn unknown<'s>(survey: &'s Survey<'s>, wanted: Why<'static>) -> Found<'s> {
         };
         let other = account.map(|account| account.name.as_bytes().to_vec());
         Seen { other, ..survey.of_claim(kind, claim, message, fix) }
-    }))
+    };
+    Box::new(found.map(move |line| Sight::line(line.kind, line.claim.line, move || words(line))))
 }
 
 /// The command that writes another owner into a line.
@@ -231,10 +235,12 @@ fn no_account<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let found = nobodys(survey).filter(|line| line.why == Why::Unknown);
     let found = found.filter(move |line| !unanswered(survey, line.claim.owner));
     let seen = found.map(move |Nobodys { kind, claim, .. }| {
-        let message = format!("no account is named {}", escape(claim.owner));
-        survey.of_claim(kind, claim, message, survey.another(claim.owner))
+        Sight::line(kind, claim.line, move || {
+            let message = format!("no account is named {}", escape(claim.owner));
+            survey.of_claim(kind, claim, message, survey.another(claim.owner))
+        })
     });
-    Box::new(seen.chain(open(survey)))
+    Box::new(seen.chain(open(survey).map(Sight::Seen)))
 }
 
 /// The owners of whom nobody knows, since a directory was silent.
@@ -258,24 +264,32 @@ fn open(survey: &Survey<'_>) -> Option<Seen> {
 
 fn uid_changed<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let ledger = ledger(survey);
-    let named = move |(kind, claim): (Kind, &'s Claim<'s>)| {
-        let (known, account) = (ledger.get(claim.owner)?.uid?, survey.account(claim.owner)?);
-        let message =
-            format!("{} has the uid {}, and had {known} when the range was given", account.name, account.uid);
-        let fix = format!("where it is the same person, nothing; else: {}", survey.another(claim.owner));
-        (known != account.uid).then(|| survey.of_claim(kind, claim, message, fix))
+    let named = move |(kind, claim): (Kind, &'s Owned<'s>)| {
+        let account = survey.account_of(claim)?;
+        let known = ledger.get(claim.owner)?.uid?;
+        let words = move || {
+            let message = format!(
+                "{} has the uid {}, and had {known} when the range was given",
+                account.name, account.uid
+            );
+            let fix = format!("where it is the same person, nothing; else: {}", survey.another(claim.owner));
+            survey.of_claim(kind, claim, message, fix)
+        };
+        (known != account.uid).then(|| Sight::line(kind, claim.line, words))
     };
     let lines = Kind::BOTH.into_iter().flat_map(|kind| survey.live(kind).map(move |claim| (kind, claim)));
-    let moved = nobodys(survey).filter_map(|Nobodys { kind, claim, why, .. }| {
+    let moved = nobodys(survey).filter_map(move |Nobodys { kind, claim, why, .. }| {
         let Why::Moved(account) = why else { return None };
-        let message = format!(
-            "{} has the uid {} now, and the line is of {}",
-            account.name,
-            account.uid,
-            escape(claim.owner)
-        );
-        let sed = rewrite(survey, kind, claim, account.uid.to_string().as_bytes());
-        Some(survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner))))
+        Some(Sight::line(kind, claim.line, move || {
+            let message = format!(
+                "{} has the uid {} now, and the line is of {}",
+                account.name,
+                account.uid,
+                escape(claim.owner)
+            );
+            let sed = rewrite(survey, kind, claim, account.uid.to_string().as_bytes());
+            survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner)))
+        }))
     });
     Box::new(lines.filter_map(named).chain(moved))
 }
@@ -284,10 +298,12 @@ fn by_number<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let Some(reader) = survey.snapshot.name_readers.first() else { return all(Vec::new()) };
     let lines = Kind::BOTH.into_iter().flat_map(|kind| survey.live(kind).map(move |claim| (kind, claim)));
     Box::new(lines.filter_map(move |(kind, claim)| {
-        let account = survey.account(claim.owner).filter(|account| account.name.as_bytes() != claim.owner)?;
-        let message = format!("{reader} looks for {} and not for {}", account.name, escape(claim.owner));
-        let sed = rewrite(survey, kind, claim, account.name.as_bytes());
-        Some(survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner))))
+        let account = survey.account_of(claim).filter(|account| account.name.as_bytes() != claim.owner)?;
+        Some(Sight::line(kind, claim.line, move || {
+            let message = format!("{reader} looks for {} and not for {}", account.name, escape(claim.owner));
+            let sed = rewrite(survey, kind, claim, account.name.as_bytes());
+            survey.of_claim(kind, claim, message, sed.unwrap_or_else(|| survey.another(claim.owner)))
+        }))
     }))
 }
 

@@ -1,6 +1,7 @@
 //! What other tools' faults leave in the files.
 
 use super::lines::rewritten;
+use super::owned::Owned;
 use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
 use crate::idfile::Claim;
 use crate::policy::CEILING;
@@ -70,12 +71,12 @@ fn apptainer(survey: &Survey<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
     for kind in Kind::BOTH {
         // Of the lines so far, in order of their first IDs, the one that reaches highest; and of Apptainer's.
-        let (mut reach, mut own): (Option<&Claim<'_>>, Option<&Claim<'_>>) = (None, None);
+        let (mut reach, mut own): (Option<&Owned<'_>>, Option<&Owned<'_>>) = (None, None);
         for claim in survey.claims[kind].iter().filter(|claim| !claim.released) {
             let its = by_apptainer(claim);
             let before = if its { reach } else { own };
             if let Some(other) = before.filter(|other| other.range.overlaps(claim.range))
-                && survey.holder(other.owner) != survey.holder(claim.owner)
+                && survey.holder(other) != survey.holder(claim)
             {
                 seen.extend([meeting(survey, kind, claim, other), meeting(survey, kind, other, claim)]);
             }

@@ -1,12 +1,14 @@
 //! Lines that meet other lines.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::files::{each, overlap as two_overlap};
+use super::owned::{Holder, Owned};
 use super::peers::{is_wide, one_fewer};
-use super::survey::{Holder, path};
-use super::{ANOTHER, BASE, Entry, Found, Group, Seen, Status, Survey, all, is_map};
+use super::survey::path;
+use super::{ANOTHER, BASE, Entry, Found, Group, Seen, Sight, Status, Survey, all, is_map};
 use crate::idfile::Claim;
 use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Account;
@@ -76,23 +78,16 @@ pub(super) static ENTRIES: &[Entry] = &[
 
 /// A line that begins within the reach of another owner's line.
 fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
-    let starts = PerKind::from_fn(|kind| {
-        let mut starts: HashMap<_, Vec<u32>> = HashMap::new();
-        for claim in survey.live(kind) {
-            starts.entry(survey.holder(claim.owner)).or_default().push(claim.range.first());
-        }
-        starts
-    });
+    let starts = LazyCell::new(|| starts(survey));
     let of_kind = |kind: Kind| {
         let mut seen = Vec::new();
         // The claims that reach highest so far, of two owners, the highest first.
-        let mut reach: [Option<&Claim<'_>>; 2] = [None, None];
+        let mut reach: [Option<&Owned<'_>>; 2] = [None, None];
         // Readers that differ about a line make several claims of it.
         let mut told = HashSet::new();
         for claim in survey.live(kind) {
-            let holder = survey.holder(claim.owner);
-            let same =
-                |held: Option<&Claim<'_>>| held.is_some_and(|held| survey.holder(held.owner) == holder);
+            let holder = survey.holder(claim);
+            let same = |held: Option<&Owned<'_>>| held.is_some_and(|held| survey.holder(held) == holder);
             let other = reach.into_iter().find(|held| !same(*held)).flatten();
             if let Some(other) =
                 other.filter(|other| other.line != claim.line && other.range.overlaps(claim.range))
@@ -105,7 +100,7 @@ fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
                 seen.push(overlap(survey, &starts, kind, claim, other));
             }
             let further =
-                |held: Option<&Claim<'_>>| held.is_none_or(|held| held.range.last() < claim.range.last());
+                |held: Option<&Owned<'_>>| held.is_none_or(|held| held.range.last() < claim.range.last());
             let slot = usize::from(!same(reach[0]));
             if further(reach[slot]) {
                 reach[slot] = Some(claim);
@@ -120,18 +115,28 @@ fn overlaps(survey: &Survey<'_>) -> Vec<Seen> {
 }
 
 /// Where the ranges of each holder start, the lowest first.
-type Starts<'a> = PerKind<HashMap<Holder<'a>, Vec<u32>>>;
+type Starts = PerKind<HashMap<Holder, Vec<u32>>>;
+
+fn starts(survey: &Survey<'_>) -> Starts {
+    PerKind::from_fn(|kind| {
+        let mut starts: HashMap<_, Vec<u32>> = HashMap::new();
+        for claim in survey.live(kind) {
+            starts.entry(survey.holder(claim)).or_default().push(claim.range.first());
+        }
+        starts
+    })
+}
 
 fn overlap<'a>(
     survey: &Survey<'a>,
-    starts: &Starts<'a>,
+    starts: &Starts,
     kind: Kind,
-    claim: &Claim<'a>,
-    other: &Claim<'a>,
+    claim: &Owned<'a>,
+    other: &Owned<'a>,
 ) -> Seen {
     let common = claim.range.intersection(other.range).unwrap_or(claim.range);
     // usermod -S gave one of the two an ID too many, whoever came first: that one goes, and nobody moves.
-    let wide = |c: &&Claim<'_>| is_wide(c) && common == Range::single(c.range.last());
+    let wide = |c: &&Owned<'_>| is_wide(c) && common == Range::single(c.range.last());
     if let Some(wide) = [other, claim].into_iter().find(wide) {
         let (owner, next) = (escape(wide.owner), if wide.line == claim.line { other } else { claim });
         let message = format!(
@@ -153,10 +158,10 @@ fn overlap<'a>(
     };
     let message = format!("{ids} also {}'s ({file} line {})", escape(first.owner), first.line);
     let mut fix = survey.another(later.owner);
-    if let Some(account) = survey.account(later.owner) {
+    if let Some(account) = survey.account_of(later) {
         // The range of the other file that goes with it: the one of the same start, else the lowest.
         let (first, none) = (later.range.first(), Vec::new());
-        let starts = starts[kind.other()].get(&survey.holder(later.owner)).unwrap_or(&none);
+        let starts = starts[kind.other()].get(&survey.holder(later)).unwrap_or(&none);
         let other = starts.binary_search(&first).map_or(starts.first().copied(), |_| Some(first));
         let _ = write!(
             fix,
@@ -189,19 +194,25 @@ fn moved(
     )
 }
 
-/// Lines that take IDs and are the same, byte for byte, as one before them.
+/// Lines that take IDs and are the same, byte for byte, as one before them: such lines have the same range.
 fn duplicates<'s>(survey: &'s Survey<'s>) -> Found<'s> {
-    let of_kind = move |kind: Kind| {
-        let mut claims: Vec<&Claim<'_>> = survey.claims[kind].iter().collect();
-        claims.sort_by_key(|claim| claim.line);
-        claims.dedup_by_key(|claim| claim.line);
+    let of_range = move |kind: Kind, claims: &'s [Owned<'s>]| {
         let mut first: HashMap<&[u8], usize> = HashMap::new();
-        claims.into_iter().filter_map(move |claim| {
+        claims.iter().filter_map(move |claim| {
             let before = *first.entry(survey.bytes(kind, claim.line)).or_insert(claim.line);
-            let message = || format!("the same line as {} line {before}", path(kind));
-            let seen = || survey.of_claim(kind, claim, message(), String::new());
-            (before != claim.line).then(seen)
+            let words = move || {
+                let message = format!("the same line as {} line {before}", path(kind));
+                survey.of_claim(kind, claim, message, String::new())
+            };
+            (before != claim.line).then(|| Sight::line(kind, claim.line, words))
         })
+    };
+    let of_kind = move |kind: Kind| {
+        let same = survey.claims[kind].chunk_by(|a, b| a.range == b.range).filter(|same| same.len() > 1);
+        // Readers that differ about a line make several claims of it.
+        let mut told = HashSet::new();
+        let sights = same.flat_map(move |same| of_range(kind, same));
+        sights.filter(move |sight| matches!(sight, Sight::Line(_, line, _) if told.insert(*line)))
     };
     Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
 }
@@ -209,15 +220,15 @@ fn duplicates<'s>(survey: &'s Survey<'s>) -> Found<'s> {
 /// Lines that begin within the reach of another line of their owner.
 fn own_overlaps<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let of_kind = move |kind: Kind| {
-        let mut reach: HashMap<_, &Claim<'_>> = HashMap::new();
+        let mut reach: Vec<Option<&Owned<'_>>> = vec![None; survey.holders()];
         survey.live(kind).filter_map(move |claim| {
-            let held = reach.entry(survey.holder(claim.owner)).or_insert(claim);
-            let other = *held;
-            if held.range.last() < claim.range.last() {
-                *held = claim;
+            let held = reach.get_mut(survey.holder(claim).index())?;
+            let other = *held.get_or_insert(claim);
+            if other.range.last() < claim.range.last() {
+                *held = Some(claim);
             }
             let (later, first) = if claim.line > other.line { (claim, other) } else { (other, claim) };
-            let message = || {
+            let words = move || {
                 let spelled = if first.owner == later.owner {
                     String::new()
                 } else {
@@ -225,10 +236,11 @@ fn own_overlaps<'s>(survey: &'s Survey<'s>) -> Found<'s> {
                 };
                 let (owner, file) = (escape(later.owner), path(kind));
                 let common = later.range.intersection(first.range).unwrap_or(later.range);
-                format!("{common} of {owner} are in {file} line {} too{spelled}", first.line)
+                let message = format!("{common} of {owner} are in {file} line {} too{spelled}", first.line);
+                survey.of_claim(kind, later, message, survey.another(later.owner))
             };
-            let seen = || survey.of_claim(kind, later, message(), survey.another(later.owner));
-            (later.line != first.line && later.range.overlaps(first.range)).then(seen)
+            let meets = later.line != first.line && later.range.overlaps(first.range);
+            meets.then(|| Sight::line(kind, later.line, words))
         })
     };
     Box::new(Kind::BOTH.into_iter().flat_map(of_kind))
@@ -260,6 +272,9 @@ fn over_released(survey: &Survey<'_>) -> Vec<Seen> {
                 place: "subidctl's ledger".to_owned(),
             });
         let mut kept: Vec<Kept<'_>> = dormant.chain(ledger).collect();
+        if kept.is_empty() {
+            return Vec::new();
+        }
         kept.sort_by_key(|kept| kept.range);
         let mut reach = 0;
         let reach: Vec<u32> = kept

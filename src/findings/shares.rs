@@ -1,13 +1,11 @@
 //! Whether owners have what they should: in both files, enough, and what the policy's rule gives.
 
-use std::collections::BTreeMap;
-
+use super::owned::{Owned, Spellings};
 use super::survey::{path, user_word};
 use super::{ANOTHER, BASE, Entry, Group, Seen, Status, Survey, all};
-use crate::idfile::Claim;
 use crate::idmap::{fits, podman, text_len};
 use crate::planner::{Deviation, deviations, usual_count};
-use crate::range::{Kind, PerKind, Range, RangeSet, Uid};
+use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Account;
 use crate::text::{counted, thousands};
 
@@ -80,42 +78,74 @@ pub(super) static ENTRIES: &[Entry] = &[
 ];
 
 /// What one account has.
-struct Share<'a> {
+#[derive(Debug)]
+pub(super) struct Share<'a> {
     account: &'a Account,
-    /// All its lines, and in which file.
-    claims: PerKind<Vec<Claim<'a>>>,
+    of: PerKind<Lines>,
+}
+
+/// What an account has in one file.
+#[derive(Debug, Default)]
+struct Lines {
+    count: usize,
+    /// How many IDs, each counted once.
+    ids: u64,
+    /// The highest ID so far.
+    reach: u32,
+    /// The claim of the first line, as an index of the survey's.
+    first: Option<usize>,
+    /// Whether any line is one that not all programs read alike.
+    odd: bool,
+}
+
+impl Lines {
+    /// Adds a claim; they come in order of their first IDs.
+    fn add(&mut self, index: usize, claims: &[Owned<'_>]) {
+        let Some(claim) = claims.get(index) else { return };
+        let new = match self.count {
+            0 => Some(claim.range),
+            // What lies beyond all that was there before.
+            _ => Range::between(claim.range.first().max(self.reach.saturating_add(1)), claim.range.last()),
+        };
+        // The last ID of all can be reached once.
+        let new = new.filter(|_| self.count == 0 || self.reach < u32::MAX);
+        self.ids = self.ids.saturating_add(new.map_or(0, |new| new.count().get()));
+        self.reach = self.reach.max(claim.range.last());
+        self.count += 1;
+        self.odd |= !claim.is_canonical();
+        let before = self.first.and_then(|first| claims.get(first));
+        if before.is_none_or(|before| claim.line < before.line) {
+            self.first = Some(index);
+        }
+    }
 }
 
 impl<'a> Share<'a> {
-    fn ranges(&self, kind: Kind) -> Vec<Range> {
-        self.claims[kind].iter().map(|claim| claim.range).collect()
-    }
-
-    fn ids(&self, kind: Kind) -> u64 {
-        self.ranges(kind).into_iter().collect::<RangeSet>().ids()
-    }
-
-    /// The first line of the file.
-    fn first(&self, kind: Kind) -> Option<&Claim<'a>> {
-        self.claims[kind].iter().min_by_key(|claim| claim.line)
+    /// The claim of the first line of the file.
+    fn first<'s>(&self, survey: &'s Survey<'a>, kind: Kind) -> Option<&'s Owned<'a>> {
+        self.of[kind].first.and_then(|index| survey.claims[kind].get(index))
     }
 
     /// Whether every line is one that all programs read alike: else that is what is wrong first.
     fn plain(&self) -> bool {
-        Kind::BOTH.into_iter().all(|kind| self.claims[kind].iter().all(Claim::is_canonical))
+        Kind::BOTH.into_iter().all(|kind| !self.of[kind].odd)
     }
 }
 
 /// The accounts that own anything, by uid.
-fn shares<'a>(survey: &Survey<'a>) -> BTreeMap<Uid, Share<'a>> {
-    let mut shares: BTreeMap<Uid, Share<'a>> = BTreeMap::new();
+pub(super) fn shares<'a>(spellings: &Spellings<'a>, claims: &PerKind<Vec<Owned<'a>>>) -> Vec<Share<'a>> {
+    let mut shares: Vec<Option<Share<'a>>> = Vec::new();
+    shares.resize_with(spellings.len(), || None);
     for kind in Kind::BOTH {
-        for claim in survey.live(kind) {
-            let Some(account) = survey.account(claim.owner) else { continue };
-            let new = || Share { account, claims: PerKind::from_fn(|_| Vec::new()) };
-            shares.entry(account.uid).or_insert_with(new).claims[kind].push(*claim);
+        for (index, claim) in claims[kind].iter().enumerate().filter(|(_, claim)| !claim.is_dormant()) {
+            let Some(account) = spellings.account(claim) else { continue };
+            let Some(share) = shares.get_mut(spellings.holder(claim).index()) else { continue };
+            let new = || Share { account, of: PerKind::from_fn(|_| Lines::default()) };
+            share.get_or_insert_with(new).of[kind].add(index, &claims[kind]);
         }
     }
+    let mut shares: Vec<Share<'a>> = shares.into_iter().flatten().collect();
+    shares.sort_by_key(|share| share.account.uid);
     shares
 }
 
@@ -125,8 +155,8 @@ fn half(survey: &Survey<'_>) -> Vec<Seen> {
         return Vec::new();
     }
     let of_share = |share: &Share<'_>| {
-        let has = Kind::BOTH.into_iter().find(|kind| share.claims[kind.other()].is_empty())?;
-        let claim = share.first(has)?;
+        let has = Kind::BOTH.into_iter().find(|kind| share.of[kind.other()].count == 0)?;
+        let claim = share.first(survey, has)?;
         let message = format!("{} has {}s and no {}s", share.account.name, has.name(), has.other().name());
         let fix = format!("sudo subidctl apply {}", user_word(share.account));
         Some(Seen {
@@ -134,16 +164,16 @@ fn half(survey: &Survey<'_>) -> Vec<Seen> {
             ..survey.of_claim(has, claim, message, fix)
         })
     };
-    shares(survey).values().filter_map(of_share).collect()
+    survey.shares.iter().filter_map(of_share).collect()
 }
 
 fn too_few(survey: &Survey<'_>) -> Vec<Seen> {
     let usual = usual_count(survey.snapshot, survey.policy);
     let mut seen = Vec::new();
-    for share in shares(survey).values().filter(|share| share.plain()) {
+    for share in survey.shares.iter().filter(|share| share.plain()) {
         for kind in Kind::BOTH {
-            let (Some(usual), ids) = (usual[kind], share.ids(kind)) else { continue };
-            let Some(claim) = share.first(kind).filter(|_| ids < usual.get()) else { continue };
+            let (Some(usual), ids) = (usual[kind], share.of[kind].ids) else { continue };
+            let Some(claim) = share.first(survey, kind).filter(|_| ids < usual.get()) else { continue };
             let (has, usual) = (counted(ids, kind.name()), thousands(usual.get()));
             let message = format!("{} has {has}, and {usual} are usual here", share.account.name);
             let fix = format!("sudo subidctl apply {}", user_word(share.account));
@@ -155,7 +185,7 @@ fn too_few(survey: &Survey<'_>) -> Vec<Seen> {
 
 fn counts(survey: &Survey<'_>) -> Vec<Seen> {
     let of_share = |share: &Share<'_>| {
-        let ids = PerKind::from_fn(|kind| share.ids(kind));
+        let ids = PerKind::from_fn(|kind| share.of[kind].ids);
         let fewer = if ids.uid < ids.gid { Kind::Uid } else { Kind::Gid };
         if ids.uid == ids.gid || ids[fewer] == 0 || !share.plain() {
             return None;
@@ -163,20 +193,21 @@ fn counts(survey: &Survey<'_>) -> Vec<Seen> {
         let (uids, gids) = (counted(ids.uid, "uid"), counted(ids.gid, "gid"));
         let message = format!("{} has {uids} and {gids}", share.account.name);
         let fix = format!("sudo subidctl apply --count {} {}", ids[fewer.other()], user_word(share.account));
-        Some(survey.of_claim(fewer, share.first(fewer)?, message, fix))
+        Some(survey.of_claim(fewer, share.first(survey, fewer)?, message, fix))
     };
-    shares(survey).values().filter_map(of_share).collect()
+    survey.shares.iter().filter_map(of_share).collect()
 }
 
 /// What is not as windows or map say; nothing where the rule itself makes no sense, which `plan` says.
 fn by_rule(survey: &Survey<'_>, no_rule: bool) -> Vec<Seen> {
-    let shares = shares(survey);
+    let shares = &survey.shares;
     let accounts: Vec<&Account> =
-        shares.values().filter(|share| share.plain()).map(|share| share.account).collect();
+        shares.iter().filter(|share| share.plain()).map(|share| share.account).collect();
     let found = deviations(survey.snapshot, survey.policy, &accounts).unwrap_or_default();
     let seen = |deviation: Deviation| {
-        let share = shares.get(&deviation.account.uid)?;
-        let claim = share.claims[deviation.kind].iter().find(|claim| claim.line == deviation.line)?;
+        let share = shares.iter().find(|share| share.account.uid == deviation.account.uid)?;
+        let mut claims = survey.live(deviation.kind);
+        let claim = claims.find(|claim| claim.line == deviation.line)?;
         let name = &deviation.account.name;
         let (message, fix) = if no_rule {
             let fix = format!(
@@ -195,13 +226,12 @@ fn by_rule(survey: &Survey<'_>, no_rule: bool) -> Vec<Seen> {
 /// Accounts with more ranges than the kernel takes in one map.
 pub(super) fn too_long(survey: &Survey<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
-    for share in shares(survey).values() {
-        for kind in Kind::BOTH {
+    for kind in Kind::BOTH {
+        for (share, ranges) in many(survey, kind) {
             let own = match kind {
                 Kind::Uid => share.account.uid.get(),
                 Kind::Gid => share.account.gid.get(),
             };
-            let ranges = share.ranges(kind);
             let Some(map) = podman(own, &ranges).filter(|map| !fits(map)) else { continue };
             let (name, lines) = (&share.account.name, ranges.len());
             seen.push(Seen {
@@ -219,4 +249,25 @@ pub(super) fn too_long(survey: &Survey<'_>) -> Vec<Seen> {
         }
     }
     seen
+}
+
+/// So many ranges fit into a map whatever their numbers are: with the user's own ID and nothing put together, each
+/// extent takes no more than 33 bytes of 4095.
+const ALWAYS_FIT: usize = 100;
+
+/// The accounts with more ranges than that in one file, and these ranges, ascending.
+fn many<'s, 'a>(survey: &'s Survey<'a>, kind: Kind) -> Vec<(&'s Share<'a>, Vec<Range>)> {
+    let shares = survey.shares.iter().filter(|share| share.of[kind].count > ALWAYS_FIT);
+    let mut many: Vec<_> = shares.map(|share| (share, Vec::new())).collect();
+    if many.is_empty() {
+        return many;
+    }
+    for claim in survey.live(kind) {
+        let uid = survey.account_of(claim).map(|account| account.uid);
+        let at = uid.and_then(|uid| many.binary_search_by_key(&uid, |(share, _)| share.account.uid).ok());
+        if let Some((_, ranges)) = at.and_then(|at| many.get_mut(at)) {
+            ranges.push(claim.range);
+        }
+    }
+    many
 }

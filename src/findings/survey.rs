@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, Group, Seen, catalogue};
+use super::owned::{Holder, Owned, Spellings};
+use super::shares::{Share, shares};
+use super::{Finding, Group, Seen, Sight, catalogue};
 use crate::idfile::{Claim, Document, Oddity, oddity};
 use crate::planner::{Barred, Met};
 use crate::policy::Policy;
-use crate::range::{Kind, PerKind, Range, Uid};
+use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::{Account, Snapshot};
 use crate::text::{escape, shell_word, thousands};
 
@@ -18,25 +20,18 @@ pub struct Survey<'a> {
     pub snapshot: &'a Snapshot,
     /// What should be.
     pub policy: &'a Policy,
-    /// The lines of each file, without their newlines; the first is line 1.
-    pub(super) lines: PerKind<Vec<&'a [u8]>>,
     /// What the lines take, in order of first IDs, then of lines.
-    pub(super) claims: PerKind<Vec<Claim<'a>>>,
+    pub(super) claims: PerKind<Vec<Owned<'a>>>,
     /// Lines that are not as they should be written, by number.
     pub(super) odd: PerKind<Vec<(usize, Oddity)>>,
     /// The gravest of what the IDs of claims meet, by the claim's index.
     pub(super) met: PerKind<Vec<(usize, Met)>>,
     /// What odd lines take that would pass as a new range: it meets nothing, on no other line either.
     pub(super) sound: PerKind<HashSet<(usize, Range)>>,
-    /// The account that each owner field means.
-    accounts: HashMap<&'a [u8], Option<&'a Account>>,
-}
-
-/// Whose a line is: one account, however it is spelled, or a name that no account has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Holder<'a> {
-    Account(Uid),
-    Name(&'a [u8]),
+    /// Whose the lines are.
+    spellings: Spellings<'a>,
+    /// What each account has that owns anything, by uid.
+    pub(super) shares: Vec<Share<'a>>,
 }
 
 /// What an audit found.
@@ -50,16 +45,10 @@ impl<'a> Survey<'a> {
     /// Works out what the entries share.
     pub fn new(snapshot: &'a Snapshot, policy: &'a Policy) -> Self {
         let documents = |kind: Kind| snapshot.files[kind].document.iter();
-        let lines: PerKind<Vec<&'a [u8]>> =
-            PerKind::from_fn(|kind| documents(kind).flat_map(Document::lines).map(|line| line.raw).collect());
-        let claims: PerKind<Vec<Claim<'a>>> = PerKind::from_fn(|kind| {
-            let mut claims: Vec<_> = documents(kind).flat_map(Document::claims).collect();
-            claims.sort_by_key(|claim| (claim.range, claim.line));
-            claims
-        });
+        let (spellings, claims) = Spellings::of(snapshot);
         let odd: PerKind<Vec<_>> = PerKind::from_fn(|kind| {
-            let lines = lines[kind].iter().zip(1..);
-            lines.filter_map(|(raw, number)| Some((number, oddity(raw)?))).collect()
+            let lines = documents(kind).flat_map(Document::odd_lines);
+            lines.filter_map(|line| Some((line.number, oddity(line.raw)?))).collect()
         });
         let met: PerKind<Vec<_>> = PerKind::from_fn(|kind| {
             let barred = Barred::new(snapshot, policy, kind);
@@ -67,25 +56,32 @@ impl<'a> Survey<'a> {
             live.filter_map(|(index, claim)| Some((index, barred.first(claim.range)?))).collect()
         });
         let sound = PerKind::from_fn(|kind| sound(snapshot, kind, &claims[kind], &odd[kind], &met[kind]));
-        let mut accounts = HashMap::new();
-        for claim in Kind::BOTH.into_iter().flat_map(|kind| &claims[kind]) {
-            accounts.entry(claim.owner).or_insert_with(|| snapshot.accounts.by_owner(claim.owner));
-        }
-        Self { snapshot, policy, lines, claims, odd, met, sound, accounts }
+        let shares = shares(&spellings, &claims);
+        Self { snapshot, policy, claims, odd, met, sound, spellings, shares }
     }
 
-    /// The account that an owner field of a claim means.
+    /// The account that an owner field means.
     pub(super) fn account(&self, owner: &[u8]) -> Option<&'a Account> {
-        self.accounts.get(owner).copied().flatten()
+        self.snapshot.accounts.by_owner(owner)
     }
 
-    /// Whose a line with this owner field is.
-    pub(super) fn holder(&self, owner: &'a [u8]) -> Holder<'a> {
-        self.account(owner).map_or(Holder::Name(owner), |account| Holder::Account(account.uid))
+    /// The account whose a claim is, at once.
+    pub(super) fn account_of(&self, claim: &Owned<'a>) -> Option<&'a Account> {
+        self.spellings.account(claim)
+    }
+
+    /// Whose a claim is.
+    pub(super) fn holder(&self, claim: &Owned<'a>) -> Holder {
+        self.spellings.holder(claim)
+    }
+
+    /// How many holders there are: each is below that.
+    pub(super) fn holders(&self) -> usize {
+        self.spellings.len()
     }
 
     /// The claims that grant their IDs to somebody, in order of first IDs.
-    pub(super) fn live(&self, kind: Kind) -> impl Iterator<Item = &Claim<'a>> {
+    pub(super) fn live(&self, kind: Kind) -> impl Iterator<Item = &Owned<'a>> {
         self.claims[kind].iter().filter(|claim| !claim.is_dormant())
     }
 
@@ -115,8 +111,7 @@ impl<'a> Survey<'a> {
 
     /// A line's bytes, without its newline.
     pub(super) fn bytes(&self, kind: Kind, line: usize) -> &'a [u8] {
-        let raw = line.checked_sub(1).and_then(|index| self.lines[kind].get(index));
-        raw.copied().unwrap_or_default()
+        self.snapshot.files[kind].document.as_ref().and_then(|file| file.line(line)).unwrap_or_default()
     }
 
     /// A path of the system that is looked at, as the caller reaches it: below `--root`, in that folder.
@@ -163,10 +158,13 @@ impl<'a> Survey<'a> {
 fn sound(
     snapshot: &Snapshot,
     kind: Kind,
-    claims: &[Claim<'_>],
+    claims: &[Owned<'_>],
     odd: &[(usize, Oddity)],
     met: &[(usize, Met)],
 ) -> HashSet<(usize, Range)> {
+    if odd.is_empty() {
+        return HashSet::new();
+    }
     let odd: HashSet<usize> = odd.iter().map(|(line, _)| *line).collect();
     let mine = claims.iter().enumerate().filter(|(_, claim)| odd.contains(&claim.line));
     let mut sound: HashSet<(usize, Range)> = mine.map(|(_, claim)| (claim.line, claim.range)).collect();
@@ -210,9 +208,9 @@ pub fn audit(survey: &Survey<'_>) -> Audit {
     let mut told = Told::new(survey);
     let mut findings: Vec<Finding> = Vec::new();
     for entry in catalogue() {
-        let (mut here, mut listed, mut rest) = (Vec::new(), 0, None);
-        for seen in entry.audit.into_iter().flat_map(|look| look(survey)) {
-            if let Some(place) = Place::of(&seen) {
+        let (mut here, mut listed, mut rest) = (Vec::new(), 0, None::<Finding>);
+        for sight in entry.audit.into_iter().flat_map(|look| look(survey)) {
+            if let Some(place) = sight.place() {
                 let line = told.line(&place);
                 if *line & bit(entry.group) != 0 || (entry.alone && *line != 0) {
                     continue;
@@ -220,6 +218,12 @@ pub fn audit(survey: &Survey<'_>) -> Audit {
                 *line |= NAMED;
                 here.push(place);
             }
+            // What is only counted is not put into words: there may be a million.
+            if let (true, Some(rest), Sight::Line(..)) = (listed == LISTED, &mut rest, &sight) {
+                rest.count += 1;
+                continue;
+            }
+            let seen = sight.words();
             if seen.status.is_none() && listed == LISTED {
                 let rest = rest.get_or_insert_with(|| Finding { count: 0, ..entry.finding(seen) });
                 rest.count += 1;
@@ -258,14 +262,14 @@ fn unlisted(survey: &Survey<'_>, first: Finding) -> Finding {
 }
 
 /// A line that something was found in.
-enum Place {
+pub(super) enum Place {
     /// Of one of the two files: there may be millions.
     Ours(Kind, usize),
     Other(String, usize),
 }
 
 impl Place {
-    fn of(seen: &Seen) -> Option<Self> {
+    pub(super) fn of(seen: &Seen) -> Option<Self> {
         let (file, line) = (seen.file.as_deref().unwrap_or_default(), seen.line?);
         let ours = Kind::BOTH.into_iter().find(|kind| file.strip_prefix("/etc/") == Some(kind.file()));
         Some(ours.map_or_else(|| Self::Other(file.to_owned(), line), |kind| Self::Ours(kind, line)))
@@ -289,7 +293,9 @@ const fn bit(group: Group) -> u32 {
 
 impl Told {
     fn new(survey: &Survey<'_>) -> Self {
-        let ours = PerKind::from_fn(|kind| vec![0; survey.lines[kind].len() + 1]);
+        let lines =
+            |kind: Kind| survey.snapshot.files[kind].document.as_ref().map_or(0, Document::line_count);
+        let ours = PerKind::from_fn(|kind| vec![0; lines(kind) + 1]);
         Self { ours, others: HashMap::new(), nowhere: 0 }
     }
 

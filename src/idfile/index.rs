@@ -162,7 +162,14 @@ impl Table {
             let Ok(start) = u32::try_from(at) else { break };
             let len = if let Some(plain) = plain(rest) {
                 let skipped = usize::from(plain.released);
-                table.entries.extend(entry(at + skipped, plain.owner, number, plain.range, None, plain.released));
+                table.entries.extend(entry(
+                    at + skipped,
+                    plain.owner,
+                    number,
+                    plain.range,
+                    None,
+                    plain.released,
+                ));
                 plain.len
             } else {
                 let len = memchr(b'\n', rest).unwrap_or(rest.len());

@@ -2,7 +2,7 @@
 
 use super::taken::{Witness, standing};
 use crate::policy::Policy;
-use crate::range::{Kind, Range};
+use crate::range::{Kind, Range, RangeSet};
 use crate::snapshot::Snapshot;
 
 /// The findings of such lines, the gravest first: of a range only the first is said.
@@ -27,6 +27,8 @@ pub struct Barred<'a> {
     ids: Vec<(u32, Witness<'a>)>,
     /// Everything else: a few ranges.
     ranges: Vec<(Range, Witness<'a>)>,
+    /// All of them: most of what is asked for meets nothing.
+    all: RangeSet,
 }
 
 /// Why a range should not be anybody's.
@@ -44,6 +46,7 @@ impl<'a> Barred<'a> {
     /// Indexes what stands in the way of ranges of this kind.
     pub fn new(snapshot: &'a Snapshot, policy: &'a Policy, kind: Kind) -> Self {
         let (mut ids, mut ranges) = (Vec::new(), Vec::new());
+        let all = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
         for (range, witness) in standing(snapshot, policy, kind) {
             match witness {
                 Witness::Reserved(_) | Witness::Declared(..) => ranges.push((range, witness)),
@@ -51,11 +54,12 @@ impl<'a> Barred<'a> {
             }
         }
         ids.sort_by_key(|(id, _)| *id);
-        Self { kind, policy, ids, ranges }
+        Self { kind, policy, ids, ranges, all }
     }
 
     /// The gravest of what a range meets.
     pub fn first(&self, range: Range) -> Option<Met> {
+        self.all.first_overlap(range)?;
         let at = self.ids.partition_point(|(id, _)| *id < range.first());
         let account = self.ids.get(at).filter(|(id, _)| range.contains(*id)).map(|(_, witness)| witness);
         let met = self.ranges.iter().filter(|(taken, _)| taken.overlaps(range));

@@ -1,6 +1,8 @@
 //! Owners whose account is gone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
 
 use crate::range::Kind;
 use crate::snapshot::Snapshot;
@@ -18,23 +20,31 @@ pub struct Gone {
 
 /// Owners of live lines without an account among those that are known: whom to look up.
 pub fn unknown_owners(snapshot: &Snapshot) -> Vec<Vec<u8>> {
-    gone(snapshot).into_keys().map(<[u8]>::to_vec).collect()
+    gone(snapshot).into_iter().map(|(owner, ..)| owner.to_vec()).collect()
 }
 
 /// Owners of live lines without an account, once all of them were looked up.
 pub fn stale(snapshot: &Snapshot) -> Vec<Gone> {
     let local: HashSet<&[u8]> = snapshot.known.iter().filter(|k| k.local).map(|k| &k.owner[..]).collect();
-    let found = gone(snapshot).into_iter();
-    found.map(|(owner, place)| Gone { owner: owner.to_vec(), local: local.contains(owner), place }).collect()
+    let of = |(owner, kind, line): (&[u8], Kind, usize)| Gone {
+        owner: owner.to_vec(),
+        local: local.contains(owner),
+        place: format!("/etc/{} line {line}", kind.file()),
+    };
+    gone(snapshot).into_iter().map(of).collect()
 }
 
-fn gone(snapshot: &Snapshot) -> BTreeMap<&[u8], String> {
-    let mut owners = BTreeMap::new();
+/// These owners, each with the first of its lines, in order.
+fn gone(snapshot: &Snapshot) -> Vec<(&[u8], Kind, usize)> {
+    let mut told: HashSet<&[u8], RandomState> = HashSet::default();
+    let mut gone = Vec::new();
     for kind in Kind::BOTH {
         for claim in snapshot.files[kind].claims().filter(|claim| !claim.released) {
-            owners.entry(claim.owner).or_insert_with(|| format!("/etc/{} line {}", kind.file(), claim.line));
+            if told.insert(claim.owner) && snapshot.accounts.by_owner(claim.owner).is_none() {
+                gone.push((claim.owner, kind, claim.line));
+            }
         }
     }
-    owners.retain(|owner, _| snapshot.accounts.by_owner(owner).is_none());
-    owners
+    gone.sort_unstable();
+    gone
 }
