@@ -72,8 +72,7 @@ pub(super) fn under_locks(work: &mut Work<'_>, judge: &mut Judge<'_>) -> Result<
         Err(error) => return Err(records::unusable(work.root, records::JOURNAL, &error)),
     };
     let present = swap::read(work.root, work.etc)?;
-    let documents = PerKind::from_fn(|kind| present[kind].clone().map(Document::new));
-    let decision = state::recover(&journal, &documents, judge);
+    let decision = state::recover(&journal, &present, judge);
     if decision.verdict == Verdict::Conflict {
         let place = put_away(work, &journal.entry.transaction, &bytes)?;
         return Err(conflict(&journal, &decision, &place));
@@ -94,7 +93,7 @@ fn finish(
     work: &mut Work<'_>,
     journal: &Journal,
     decision: &Decision,
-    present: PerKind<Option<Vec<u8>>>,
+    present: PerKind<Option<Document>>,
 ) -> Result<()> {
     let after = swap::edited(&present, &decision.edits)?;
     let swap = Swap::new(work.etc, &decision.edits, present, after);

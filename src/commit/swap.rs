@@ -19,8 +19,8 @@ pub(super) struct Swap<'f> {
 
 struct Target {
     kind: Kind,
-    before: Option<Vec<u8>>,
-    after: Vec<u8>,
+    before: Option<Document>,
+    after: Document,
 }
 
 /// Why files were not replaced.
@@ -44,23 +44,31 @@ fn old(kind: Kind) -> String {
     format!(".subidctl.{}.old", kind.file())
 }
 
-/// Both files as they are, each refused where it cannot be trusted.
-pub(super) fn read(root: &Root, etc: &Folder) -> Result<PerKind<Option<Vec<u8>>>> {
-    PerKind::try_from_fn(|kind| {
-        let path = format!("/etc/{}", kind.file());
+/// Refuses files that cannot be trusted, and backups.
+pub(super) fn trusted(root: &Root, etc: &Folder) -> Result<()> {
+    for path in Kind::BOTH.map(|kind| format!("/etc/{}", kind.file())) {
         trust::file(root, etc.fd(), &path)?;
         trust::file(root, etc.fd(), &format!("{path}-"))?;
-        Ok(root.read(&path)?.map(|(bytes, _)| bytes))
+    }
+    Ok(())
+}
+
+/// Both files as they are, each refused where it cannot be trusted.
+pub(super) fn read(root: &Root, etc: &Folder) -> Result<PerKind<Option<Document>>> {
+    trusted(root, etc)?;
+    PerKind::try_from_fn(|kind| {
+        let read = root.read(&format!("/etc/{}", kind.file()))?;
+        Ok(read.map(|(bytes, _)| Document::new(bytes)))
     })
 }
 
 /// The documents after the edits; a file without edits keeps every byte.
 pub(super) fn edited(
-    present: &PerKind<Option<Vec<u8>>>,
+    present: &PerKind<Option<Document>>,
     edits: &PerKind<Vec<LineEdit>>,
 ) -> Result<PerKind<Document>> {
     PerKind::try_from_fn(|kind| {
-        let document = Document::new(present[kind].clone().unwrap_or_default());
+        let document = present[kind].clone().unwrap_or_default();
         if edits[kind].is_empty() {
             return Ok(document);
         }
@@ -77,18 +85,14 @@ impl<'f> Swap<'f> {
     pub(super) fn new(
         etc: &'f Folder,
         edits: &PerKind<Vec<LineEdit>>,
-        mut before: PerKind<Option<Vec<u8>>>,
+        mut before: PerKind<Option<Document>>,
         after: PerKind<Document>,
     ) -> Self {
         let PerKind { uid, gid } = after;
         let targets = [(Kind::Uid, uid), (Kind::Gid, gid)]
             .into_iter()
             .filter(|(kind, _)| !edits[*kind].is_empty())
-            .map(|(kind, after)| Target {
-                kind,
-                before: before[kind].take(),
-                after: after.as_bytes().to_vec(),
-            })
+            .map(|(kind, after)| Target { kind, before: before[kind].take(), after })
             .collect();
         Self { etc, targets }
     }
@@ -111,13 +115,13 @@ impl<'f> Swap<'f> {
                     let owner = Some((stat.st_uid, stat.st_gid));
                     Ok(Like { mode: stat.st_mode, owner, attributes: Some(file) })
                 };
-                self.etc.temp(&new(target.kind), &target.after, &like()?)?;
-                self.etc.temp(&old(target.kind), before, &like()?)?;
+                self.etc.temp(&new(target.kind), target.after.as_bytes(), &like()?)?;
+                self.etc.temp(&old(target.kind), before.as_bytes(), &like()?)?;
             } else {
                 let folder = fstat(self.etc.fd().as_fd()).map_err(failed)?;
                 let like =
                     Like { mode: 0o644, owner: Some((folder.st_uid, folder.st_gid)), attributes: None };
-                self.etc.temp(&new(target.kind), &target.after, &like)?;
+                self.etc.temp(&new(target.kind), target.after.as_bytes(), &like)?;
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::{Change, Checks, Committed, Options, Outcome, Replan, log};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, records, trust};
 use crate::idfile::{Digest, Document};
-use crate::range::{Kind, PerKind};
+use crate::range::PerKind;
 use crate::snapshot::Snapshot;
 use crate::state::{HistoryEntry, Journal, Record, Touched};
 
@@ -102,12 +102,11 @@ impl Work<'_> {
         if change.is_empty() {
             return Ok(Done::Unchanged);
         }
-        let present = swap::read(self.root, self.etc)?;
+        swap::trusted(self.root, self.etc)?;
         // Files only: what name services and processes said before stands.
         let mut now = host::reread(self.root, planned_on)?;
         now.facts.policy = (checks.policy)()?;
-        let digest = |kind: Kind| present[kind].as_deref().map(Digest::of);
-        let fresh = |change: &Change| change.files.iter().all(|(kind, f)| f.before == digest(kind));
+        let fresh = |change: &Change| change.files.iter().all(|(kind, f)| f.before == now.files[kind].digest);
         let replanned;
         let change = if fresh(change) && now.facts == planned_on.facts {
             change
@@ -127,16 +126,17 @@ impl Work<'_> {
                 .why("its digests are not those of /etc/subuid and /etc/subgid")
                 .fix("plan again"));
         }
+        let present = PerKind::from_fn(|kind| now.files[kind].document.clone());
         self.write(change, present).map(|entry| Done::Committed(Box::new(entry)))
     }
 
     /// From the journal to the journal's end. What does not follow from `before` by the edits is found
     /// here, before anything is written.
-    fn write(&mut self, change: &Change, before: PerKind<Option<Vec<u8>>>) -> Result<HistoryEntry> {
+    fn write(&mut self, change: &Change, before: PerKind<Option<Document>>) -> Result<HistoryEntry> {
         let edits = PerKind::from_fn(|kind| change.files[kind].edits.clone());
         let after = swap::edited(&before, &edits)?;
         let entry = entry(change, &after);
-        let documents = PerKind::from_fn(|kind| Document::new(before[kind].clone().unwrap_or_default()));
+        let documents = PerKind::from_fn(|kind| before[kind].clone().unwrap_or_default());
         let touched = edits.iter().filter(|(_, e)| !e.is_empty()).map(|(kind, _)| kind);
         let journal = Journal::new(entry, change.ledger.clone(), swap::temps(touched), &documents, &after);
         let swap = Swap::new(self.etc, &edits, before, after);

@@ -1,5 +1,9 @@
 //! The journal: everything that a change under way needs to be finished or taken back by someone else.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
 use super::{HistoryEntry, LedgerNote, StateError, check_schema, serial};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
@@ -76,7 +80,7 @@ impl Journal {
 
 fn repeated(entry: &HistoryEntry, kind: Kind, documents: [&Document; 2]) -> Repeated {
     let edits = entry.files[kind].iter().flat_map(|touched| &touched.edits);
-    let mut named: std::collections::HashMap<&[u8], [u32; 2]> =
+    let mut named: HashMap<&[u8], [u32; 2], RandomState> =
         edits.flat_map(|e| e.old.iter().chain(&e.new)).map(|line| (&line[..], [0; 2])).collect();
     for (side, document) in documents.into_iter().enumerate() {
         for line in document.lines() {

@@ -113,10 +113,9 @@ pub fn no_overlap(documents: &Documents, ours: &PerKind<Vec<Vec<u8>>>) -> Result
     for (kind, document) in documents.iter() {
         let ours: HashSet<&[u8]> = ours[kind].iter().map(Vec::as_slice).collect();
         let Some(document) = document.as_ref().filter(|_| !ours.is_empty()) else { continue };
-        let lines: Vec<&[u8]> = document.lines().map(|line| line.raw).collect();
         let mut claims: Vec<_> = document
             .claims()
-            .map(|c| (c.range, c.line, lines.get(c.line - 1).is_some_and(|raw| ours.contains(raw))))
+            .map(|c| (c.range, c.line, document.line(c.line).is_some_and(|raw| ours.contains(raw))))
             .collect();
         claims.sort_unstable();
         // The claims that reach farthest so far: of all lines, and of ours.
