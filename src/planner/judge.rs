@@ -68,6 +68,9 @@ pub(super) fn lines_of<'a, 'b>(
 
 /// The same test as for a new range, and that all readers take the line alike.
 fn judge(snapshot: &Snapshot, policy: &Policy, request: &Request, kind: Kind, all: &mut Holdings<'_>) {
+    if all.is_empty() {
+        return;
+    }
     let overlaps = overlaps(snapshot, kind, all);
     let barred = Barred::new(snapshot, policy, kind);
     for (index, held) in all.iter_mut() {
@@ -120,9 +123,6 @@ fn overlaps(snapshot: &Snapshot, kind: Kind, all: &Holdings<'_>) -> Overlaps {
         .filter(|claim| !claim.released)
         .map(|claim| (claim.range, claim.line, claim.owner))
         .collect();
-    if mine.is_empty() {
-        return HashMap::new();
-    }
     mine.sort_unstable();
     // reach[i] is the highest last ID of mine[..=i], so a walk to the left knows when to stop.
     let mut highest = 0;

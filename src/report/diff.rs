@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use memchr::{memchr_iter, memrchr};
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::Style;
@@ -27,14 +28,30 @@ pub fn unified(path: &str, before: Option<&Document>, after: &Document, style: S
     if before.is_some() && old_document == after {
         return String::new();
     }
-    let (old, new) = (lines(old_document), lines(after));
+    let (bytes, grown) = (old_document.as_bytes(), after.as_bytes());
+    let same = shared(bytes, grown);
+    let before_them = memchr_iter(b'\n', bytes.get(..same).unwrap_or_default()).count();
+    let rest = |bytes: &[u8]| Document::new(bytes.get(same..).unwrap_or_default().to_vec());
+    let (old_rest, new_rest) = (rest(bytes), rest(grown));
+    let (old, new) = (lines(&old_rest), lines(&new_rest));
     let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
     let from = if before.is_some() { path } else { "/dev/null" };
     let mut out = format!("--- {from}\n+++ {path}\n");
     for group in group_diff_ops(ops, CONTEXT) {
-        out.push_str(&hunk(&group, &old, &new, style));
+        out.push_str(&hunk(&group, before_them, &old, &new, style));
     }
     out
+}
+
+/// How many bytes both begin with, up to the lines that are context of the first difference: most changes add to
+/// the end of a long file.
+fn shared(old: &[u8], new: &[u8]) -> usize {
+    let mut at = old.iter().zip(new).position(|(a, b)| a != b).unwrap_or(old.len().min(new.len()));
+    for _ in 0..=CONTEXT {
+        let Some(before) = memrchr(b'\n', old.get(..at).unwrap_or_default()) else { return 0 };
+        at = before;
+    }
+    at + 1
 }
 
 /// A line with the knowledge whether a newline ends it: only the last may lack one.
@@ -48,12 +65,13 @@ fn lines(document: &Document) -> Vec<DiffLine<'_>> {
     lines
 }
 
-fn hunk(group: &[DiffOp], old: &[DiffLine<'_>], new: &[DiffLine<'_>], style: Style) -> String {
+/// `above` lines are the same in both and not among these.
+fn hunk(group: &[DiffOp], above: usize, old: &[DiffLine<'_>], new: &[DiffLine<'_>], style: Style) -> String {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return String::new() };
     let span = |start: usize, end: usize| match end - start {
-        0 => format!("{start},0"),
-        1 => format!("{}", start + 1),
-        n => format!("{},{n}", start + 1),
+        0 => format!("{},0", above + start),
+        1 => format!("{}", above + start + 1),
+        n => format!("{},{n}", above + start + 1),
     };
     let old_span = span(first.old_range().start, last.old_range().end);
     let new_span = span(first.new_range().start, last.new_range().end);
@@ -93,6 +111,7 @@ fn side(out: &mut String, sign: char, lines: &[DiffLine<'_>], sgr: &str, style: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn diff(before: Option<&str>, after: &str) -> String {
         let before = before.map(|text| Document::new(text.as_bytes().to_vec()));
@@ -114,6 +133,28 @@ mod tests {
         );
         assert_eq!(diff(Some("a\n"), "a\n"), "");
         assert!(diff(Some("\x1b[2J\n"), "\x1b[2J\na:1:2\n").contains(" \\x1b[2J\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_both_begin_with_makes_no_difference(
+            same in prop::collection::vec("[ab]{0,1}", 0..12), old in "[ab\n]{0,8}", new in "[ab\n]{0,8}"
+        ) {
+            let begin: String = same.iter().map(|line| format!("{line}\n")).collect();
+            let (old, new) = (format!("{begin}{old}"), format!("{begin}{new}"));
+            let numbers: Vec<usize> = diff(Some(&old), &new)
+                .lines()
+                .filter_map(|line| line.strip_prefix("@@ -")?.split([',', ' ']).next()?.parse().ok())
+                .collect();
+            let (before, after): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+            let first = before.iter().zip(&after).position(|(a, b)| a != b);
+            let first = first.unwrap_or(before.len().min(after.len()));
+            if before != after {
+                // The first hunk begins with the context of the first line that differs.
+                let expected = first.saturating_sub(CONTEXT) + usize::from(first.max(before.len()) > 0 && !before.is_empty());
+                prop_assert_eq!(numbers.first(), Some(&expected), "{:?} {:?}", old, new);
+            }
+        }
     }
 
     #[test]

@@ -33,23 +33,32 @@ impl Shown<'_> {
     pub fn files(&self, style: Style) -> Vec<SavedFile> {
         let file = |kind: Kind| {
             let (before, planned) = (&self.snapshot.files[kind], &self.plan.files[kind]);
-            let path = format!("/etc/{}", kind.file());
             let unchanged = planned.edits.is_empty();
-            let diff = if unchanged {
-                String::new()
-            } else {
-                unified(&path, before.document.as_ref(), &planned.after, style)
-            };
             let after = if unchanged { before.digest } else { Some(Digest::of(planned.after.as_bytes())) };
-            SavedFile { path, before_sha256: before.digest, after_sha256: after, diff }
+            let path = format!("/etc/{}", kind.file());
+            SavedFile {
+                path,
+                before_sha256: before.digest,
+                after_sha256: after,
+                diff: self.diff(kind, style),
+            }
         };
         Kind::BOTH.map(file).to_vec()
+    }
+
+    /// The diff of one file; empty where it stays.
+    fn diff(&self, kind: Kind, style: Style) -> String {
+        let (before, planned) = (&self.snapshot.files[kind], &self.plan.files[kind]);
+        if planned.edits.is_empty() {
+            return String::new();
+        }
+        unified(&format!("/etc/{}", kind.file()), before.document.as_ref(), &planned.after, style)
     }
 }
 
 /// Both diffs, then a line a user.
 pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
-    let mut out: String = shown.files(style).into_iter().map(|file| file.diff).collect();
+    let mut out: String = Kind::BOTH.into_iter().map(|kind| shown.diff(kind, style)).collect();
     if !out.is_empty() {
         out.push('\n');
     }

@@ -1,6 +1,8 @@
 //! Accounts and groups, by name and by number.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+
+use foldhash::fast::RandomState;
 
 use crate::range::{Gid, Kind, Login, PerKind, Uid};
 
@@ -48,9 +50,10 @@ pub struct Group {
 pub struct Accounts {
     users: Vec<Account>,
     groups: Vec<Group>,
-    by_name: HashMap<Login, usize>,
-    by_uid: HashMap<Uid, usize>,
-    known_groups: HashSet<(Gid, Vec<u8>)>,
+    // Only root makes accounts: a quick hash will do.
+    by_name: HashMap<Login, usize, RandomState>,
+    by_uid: HashMap<Uid, usize, RandomState>,
+    by_gid: HashMap<Gid, usize, RandomState>,
     /// IDs of accounts and groups whose names no [`Login`] can hold: nobody can ask for them by name, and
     /// their IDs are as taken as any other's.
     pub nameless: PerKind<BTreeSet<u32>>,
@@ -77,6 +80,11 @@ impl Accounts {
     /// Indexes the accounts in the order given.
     pub fn new(users: Vec<Account>, groups: Vec<Group>) -> Self {
         let mut accounts = Self::default();
+        accounts.users.reserve(users.len());
+        accounts.by_name.reserve(users.len());
+        accounts.by_uid.reserve(users.len());
+        accounts.groups.reserve(groups.len());
+        accounts.by_gid.reserve(groups.len());
         for user in users {
             accounts.add_user(user);
         }
@@ -99,7 +107,11 @@ impl Accounts {
 
     /// Adds a group that a look-up found; one already known by gid and name is not added again.
     pub fn add_group(&mut self, group: Group) {
-        if self.known_groups.insert((group.gid, group.name.clone())) {
+        let index = self.groups.len();
+        let first = *self.by_gid.entry(group.gid).or_insert(index);
+        // Several groups with one gid are rare.
+        let same = |known: &Group| (known.gid, &known.name) == (group.gid, &group.name);
+        if first == index || !self.groups.get(first..).unwrap_or_default().iter().any(same) {
             self.groups.push(group);
         }
     }
