@@ -160,8 +160,7 @@ impl Document {
             edit.new.iter().for_each(|new| put(&mut bytes, new));
         }
         let known = self.0.index.get().filter(|_| only_adds);
-        let index =
-            known.and_then(|index| index.grown(whole, &bytes, from)).map_or_else(OnceLock::new, Into::into);
+        let index = known.and_then(|index| index.grown(&bytes, from)).map_or_else(OnceLock::new, Into::into);
         Ok(Self(Arc::new(Content { bytes, index })))
     }
 }

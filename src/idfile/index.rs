@@ -49,9 +49,9 @@ impl Index {
     }
 
     /// The index of a document that begins with all lines of this one's and goes on at `from`. `None` where it
-    /// has to be made from the beginning: a NUL joins lines, so that what is added may change what was there.
-    pub(super) fn grown(&self, before: &[u8], bytes: &[u8], from: usize) -> Option<Self> {
-        if self.head.is_some() || memchr(0, before).is_some() {
+    /// has to be made from the beginning: a NUL joins lines, of both.
+    pub(super) fn grown(&self, bytes: &[u8], from: usize) -> Option<Self> {
+        if self.head.is_some() || memchr(0, bytes).is_some() {
             return None;
         }
         let tail = Table::read(bytes, from, self.tail.starts.len() + 1);
@@ -242,25 +242,25 @@ fn plain(text: &[u8]) -> Option<Plain> {
         return None;
     }
     let owner = body.iter().position(|b| !NAMED[usize::from(*b)]).filter(|len| *len <= OWNER_MAX)?;
-    let (start, rest) = decimal(body.get(owner..)?.strip_prefix(b":")?)?;
-    let (count, rest) = decimal(rest.strip_prefix(b":")?)?;
+    let (start, rest) = decimal(body.get(owner..)?)?;
+    let (count, rest) = decimal(rest)?;
     if !matches!(rest.first(), None | Some(b'\n')) || start.checked_add(count)? > 1 << 32 {
         return None;
     }
     Some(Plain { len: text.len() - rest.len(), owner, range: Range::clipped(start, count)?, released })
 }
 
-/// A decimal number without leading zeros, of at most 10 digits, and what stands behind it.
+/// Behind a colon: a decimal number without leading zeros, of at most 10 digits, and what stands behind it.
 fn decimal(field: &[u8]) -> Option<(u64, &[u8])> {
-    if !matches!(field.first(), Some(b'1'..=b'9')) {
-        return None;
-    }
+    let [b':', field @ ..] = field else { return None };
     let (mut value, mut len) = (0_u64, 0);
-    for digit in field.iter().take(11).take_while(|b| b.is_ascii_digit()) {
-        value = value * 10 + u64::from(digit - b'0');
+    while let Some(digit) = field.get(len).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        // More than 10 digits are refused below, so nothing that wraps counts.
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
         len += 1;
     }
-    if len > 10 { None } else { Some((value, field.get(len..)?)) }
+    let plain = (1..=10).contains(&len) && field.first() != Some(&b'0');
+    if plain { Some((value, field.get(len..)?)) } else { None }
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ pub struct RangeSet {
 impl FromIterator<Range> for RangeSet {
     fn from_iter<I: IntoIterator<Item = Range>>(ranges: I) -> Self {
         let mut ranges: Vec<Range> = ranges.into_iter().collect();
-        // Stable: what consists of a few sorted lists is merged, as the lines of most files are.
-        ranges.sort_by_key(|range| range.key());
+        if !ranges.is_sorted_by_key(|range| range.first) {
+            radsort::sort_by_key(&mut ranges, |range| range.first);
+        }
         ranges.dedup_by(|next, kept| {
             let touches = kept.last.checked_add(1).is_none_or(|end| next.first <= end);
             if touches {

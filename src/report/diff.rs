@@ -43,10 +43,16 @@ pub fn unified(path: &str, before: Option<&Document>, after: &Document, style: S
     out
 }
 
+/// So many bytes are compared at once.
+const BLOCK: usize = 4096;
+
 /// How many bytes both begin with, up to the lines that are context of the first difference: most changes add to
 /// the end of a long file.
 fn shared(old: &[u8], new: &[u8]) -> usize {
-    let mut at = old.iter().zip(new).position(|(a, b)| a != b).unwrap_or(old.len().min(new.len()));
+    let blocks = old.chunks(BLOCK).zip(new.chunks(BLOCK));
+    let mut at = blocks.take_while(|(a, b)| a == b).map(|(a, _)| a.len()).sum();
+    let (old_rest, new_rest) = (old.get(at..).unwrap_or_default(), new.get(at..).unwrap_or_default());
+    at += old_rest.iter().zip(new_rest).take_while(|(a, b)| a == b).count();
     for _ in 0..=CONTEXT {
         let Some(before) = memrchr(b'\n', old.get(..at).unwrap_or_default()) else { return 0 };
         at = before;
@@ -146,7 +152,8 @@ mod tests {
                 .lines()
                 .filter_map(|line| line.strip_prefix("@@ -")?.split([',', ' ']).next()?.parse().ok())
                 .collect();
-            let (before, after): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+            let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<&str>>();
+            let (before, after) = (lines(&old), lines(&new));
             let first = before.iter().zip(&after).position(|(a, b)| a != b);
             let first = first.unwrap_or(before.len().min(after.len()));
             if before != after {
