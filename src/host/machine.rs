@@ -11,12 +11,12 @@ use nix::sys::stat::Mode;
 
 use super::helpers::{Helpers, helpers};
 use super::mounts::covers_of_proc;
-use super::surroundings::{search_path, status, status_id};
+use super::surroundings::{packages, search_path, status, status_id};
 use super::{Root, read_proc_of};
 use crate::error::{Error, Result};
 use crate::idmap;
 use crate::range::{Kind, PerKind, Uid};
-use crate::snapshot::{Account, Helper, Kernel, Machine, Process, Processes};
+use crate::snapshot::{Account, Helper, Kernel, Machine, Packages, Process, Processes};
 use crate::text::escape;
 
 /// Looks at a system, for containers of `account`. The helpers come opened. Below a root kernel, process and
@@ -186,32 +186,21 @@ fn number(root: &Root, path: &str) -> Result<Option<u64>> {
     Ok(read_proc_of(root, path)?.and_then(|text| text.trim().parse().ok()))
 }
 
-/// The command that installs the helpers, by the distribution's own name for itself (`os-release(5)`).
+/// The command that installs the helpers.
 fn install(root: &Root) -> Result<String> {
-    let read = |path: &str| Ok::<_, Error>(root.read(path)?.map(|(bytes, _)| bytes).unwrap_or_default());
-    let mut text = read("/usr/lib/os-release")?;
-    if text.is_empty() {
-        text = read("/etc/os-release")?;
-    }
-    let text = String::from_utf8_lossy(&text);
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        line.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
-    };
-    let names = format!("{} {}", field("ID"), field("ID_LIKE"));
     // A package that is there without its files is not installed again by its name alone.
-    let there = root.read("/var/lib/dpkg/info/uidmap.list").is_ok_and(|list| list.is_some());
-    let known = names.split_ascii_whitespace().find_map(|name| match name {
-        "debian" | "ubuntu" if there => Some("sudo apt-get install -y --reinstall uidmap"),
-        "debian" | "ubuntu" => Some("sudo apt-get install -y uidmap"),
+    let there = || root.read("/var/lib/dpkg/info/uidmap.list").is_ok_and(|list| list.is_some());
+    let command = match packages(root)? {
+        Packages::Apt if there() => "sudo apt-get install -y --reinstall uidmap",
+        Packages::Apt => "sudo apt-get install -y uidmap",
         // useradd comes with it.
-        "fedora" | "rhel" | "centos" => Some("sudo dnf reinstall -y shadow-utils"),
-        "alpine" => Some("sudo apk add shadow-subids"),
-        "arch" => Some("sudo pacman -S --noconfirm shadow"),
-        "suse" | "opensuse" => Some("sudo zypper install -y --force shadow"),
-        _ => None,
-    });
-    Ok(known.unwrap_or("install the package that holds newuidmap and newgidmap (uidmap, shadow)").to_owned())
+        Packages::Dnf => "sudo dnf reinstall -y shadow-utils",
+        Packages::Apk => "sudo apk add shadow-subids",
+        Packages::Pacman => "sudo pacman -S --noconfirm shadow",
+        Packages::Zypper => "sudo zypper install -y --force shadow",
+        Packages::Unknown => "install the package that holds newuidmap and newgidmap (uidmap, shadow)",
+    };
+    Ok(command.to_owned())
 }
 
 #[cfg(test)]

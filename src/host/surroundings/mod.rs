@@ -60,7 +60,7 @@ pub fn surroundings(
 }
 
 /// How the distribution installs packages, by its own names for itself (`os-release(5)`).
-fn packages(root: &Root) -> Result<Packages> {
+pub(super) fn packages(root: &Root) -> Result<Packages> {
     let read = |path: &str| Ok::<_, Error>(root.read(path)?.map(|(bytes, _)| bytes).unwrap_or_default());
     let mut text = read("/usr/lib/os-release")?;
     if text.is_empty() {
