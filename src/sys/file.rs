@@ -43,10 +43,13 @@ pub fn link_unnamed(file: BorrowedFd<'_>, dir: BorrowedFd<'_>, name: &str) -> ni
 pub fn is_mount_root(dir: BorrowedFd<'_>, name: &CStr) -> nix::Result<bool> {
     let mut stat = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT;
+    // By number: glibc has a function of that name only since 2.28.
     // SAFETY: `name` is a C string, `stat` is a whole statx structure that the call may fill, and both
     // outlive the call.
-    let result =
-        unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, libc::STATX_TYPE, stat.as_mut_ptr()) };
+    let result = unsafe {
+        let (fd, mask) = (dir.as_raw_fd(), libc::STATX_TYPE);
+        libc::syscall(libc::SYS_statx, fd, name.as_ptr(), flags, mask, stat.as_mut_ptr())
+    };
     match Errno::result(result) {
         Err(Errno::ENOSYS) => return Ok(false),
         result => result?,
