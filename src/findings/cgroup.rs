@@ -62,8 +62,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "systemd delegates controllers to user@.service as its Delegate= says. Engines need cpu, memory and pids \
                   for their usual limits; cpuset and io are for rarer ones.",
         consequence: "the requested cgroup controller is not available",
-        repair: "write [Service] Delegate=cpu cpuset io memory pids to /etc/systemd/system/user@.service.d/delegate.conf by \
-                 sudo, then: sudo systemctl daemon-reload, and log in again",
+        repair: "subidctl template render systemd-delegate, by sudo into /etc/systemd/system/user@.service.d/delegate.conf; \
+                 sudo systemctl daemon-reload, and log in again",
         look: Some(delegated),
         engines: NOT_FOR_APPTAINER,
         ..BASE
@@ -162,7 +162,7 @@ fn delegated(check: &Check<'_>) -> Vec<Seen> {
             status: needed.is_empty().then_some(Status::Info),
             message: format!("not delegated to {}: {missing}", check.facts.user),
             evidence: format!("cgroup.controllers of user@{uid}.service has: {}", controllers.join(" ")),
-            fix: "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | sudo install -D -m 0644 /dev/stdin \
+            fix: "sudo mkdir -p /etc/systemd/system/user@.service.d && sudo subidctl template render systemd-delegate --to \
                   /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload\nthen log in again"
                 .to_owned(),
             ..Seen::default()

@@ -27,7 +27,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         group: Group::Kernel,
         severity: Status::Error,
         title: "user.max_user_namespaces is 0",
-        explain: "Some hardening guides set it; it forbids user namespaces to everybody.",
+        explain: "Some hardening guides set it; it forbids user namespaces to everybody. The sysctl.d file that keeps \
+                  another number is subidctl template render sysctl-namespaces.",
         consequence: "no rootless container can start",
         repair: "sudo sysctl -w user.max_user_namespaces=28633",
         explains: |step, _| step == Step::Unshare,
@@ -176,8 +177,8 @@ pub(super) static CONFINED: &[Entry] = &[
         explain: "Ubuntu from 23.10 on. A program needs a profile with the rule `userns,`. The engines come with \
                   theirs; subidctl, and anything of your own, needs one too.",
         consequence: "a program without such a profile gets no namespace, or one without capabilities",
-        repair: "install an AppArmor profile with `userns,` for this program's path, then: sudo \
-                 systemctl reload apparmor",
+        repair: "sudo subidctl template render apparmor-profile --set subidctl=\"$(command -v subidctl)\" --to \
+                 /etc/apparmor.d/subidctl && sudo apparmor_parser -r /etc/apparmor.d/subidctl",
         explains: |step, words| {
             matches!(step, Step::Unshare | Step::UidMap | Step::GidMap | Step::Enter | Step::Mount)
                 && not_permitted(words)

@@ -63,8 +63,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "Ports below net.ipv4.ip_unprivileged_port_start are root's. A rootless container that publishes 80 or 443 \
                   is refused.",
         consequence: "-p 80:80 is refused",
-        repair: "echo net.ipv4.ip_unprivileged_port_start=80 | sudo tee /etc/sysctl.d/90-rootless-ports.conf && sudo sysctl \
-                 -p /etc/sysctl.d/90-rootless-ports.conf",
+        repair: "sudo subidctl template render sysctl-ports --to /etc/sysctl.d/60-subidctl-ports.conf && sudo sysctl -p \
+                 /etc/sysctl.d/60-subidctl-ports.conf",
         look: Some(ports),
         engines: NETWORKS,
         ..BASE
