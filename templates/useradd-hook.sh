@@ -12,4 +12,4 @@ export PATH
 uid=$(id -u -- "$SUBJECT") || exit
 # A system account runs no containers.
 [ "$uid" -ge {{ uid_min|id }} ] || exit 0
-exec {{ subidctl|sh }} apply --yes --quiet --skip-directory-hosts "+$uid"
+exec {{ subidctl|program }} apply --yes --quiet --skip-directory-hosts "+$uid"

@@ -11,7 +11,7 @@ export PATH
 
 [ "${ACTION-}" = userdel ] || exit 0
 uid=$(id -u -- "$SUBJECT") || exit
-{{ subidctl|sh }} release --yes --quiet "+$uid"
+{{ subidctl|program }} release --yes --quiet "+$uid"
 status=$?
 # Ranges that a directory gives end there.
 [ "$status" = 8 ] || exit "$status"

@@ -1,6 +1,6 @@
 //! The templates, by name.
 
-use super::{Key, Template, moves_wrongly, no_policy, nothing};
+use super::{Key, Template, moves_wrongly, no_policy, no_sysctl, nothing};
 
 /// Where the program is, for templates that start it: where a package puts it.
 const PROGRAM: Key =
@@ -108,6 +108,7 @@ pub const ALL: &[Template] = &[
         place: "/etc/sysctl.d/60-subidctl-namespaces.conf",
         keys: &[usual("namespaces", "how many at a time, of all users together", "28633")],
         text: include_str!("../../templates/sysctl-namespaces.conf"),
+        wrong: no_sysctl,
         ..PLAIN
     },
     Template {
@@ -116,6 +117,7 @@ pub const ALL: &[Template] = &[
         place: "/etc/sysctl.d/60-subidctl-ports.conf",
         keys: &[usual("port", "the lowest of them", "80")],
         text: include_str!("../../templates/sysctl-ports.conf"),
+        wrong: no_sysctl,
         ..PLAIN
     },
     Template {

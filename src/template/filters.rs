@@ -9,8 +9,9 @@ use crate::text::{escape, shell_word};
 type Filter = fn(&str) -> Result<String, String>;
 
 /// All filters, by the name of what the value becomes.
-pub(super) const FILTERS: [(&str, Filter); 8] = [
+pub(super) const FILTERS: [(&str, Filter); 9] = [
     ("sh", sh),
+    ("program", program),
     ("id", id),
     ("count", count),
     ("toml", toml),
@@ -43,6 +44,11 @@ pub(super) fn environment() -> Environment<'static> {
 fn sh(value: &str) -> Result<String, String> {
     let word = shell_word(value.as_bytes()).filter(|_| !value.is_empty());
     word.ok_or_else(|| "cannot be a word of a script".to_owned())
+}
+
+/// The program of a shell command: never one that a PATH or the working folder decides.
+fn program(value: &str) -> Result<String, String> {
+    sh(absolute(value)?)
 }
 
 /// An ID, or a number of them, in decimal.
@@ -184,7 +190,7 @@ mod tests {
     /// What a reader of the target makes of the text.
     fn read(name: &str, text: &str) -> Option<String> {
         match name {
-            "sh" => from_sh(text),
+            "sh" | "program" => from_sh(text),
             "toml" => {
                 let table: ::toml::Table = ::toml::from_str(&format!("v = {text}")).ok()?;
                 table.get("v").and_then(|v| v.as_str()).map(str::to_owned)
@@ -239,8 +245,8 @@ mod tests {
             &[],
             &["sh", "count", "toml", "yaml"],
             &["sh", "toml", "yaml"],
-            &["sh", "toml", "yaml", "pam", "apparmor"],
-            &["sh", "toml", "yaml", "systemd", "apparmor"],
+            &["sh", "program", "toml", "yaml", "pam", "apparmor"],
+            &["sh", "program", "toml", "yaml", "systemd", "apparmor"],
             &["sh", "toml"],
             &["sh", "toml", "yaml"],
         ];

@@ -53,8 +53,21 @@ fn no_policy(_: &BTreeMap<String, String>, text: &str) -> Option<String> {
     policy::parse("", text.as_bytes()).err().map(|error| error.why)
 }
 
-/// Ranges that pass the last ID, or of which files would move twice.
+/// A number that the kernel does not take.
+fn no_sysctl(values: &BTreeMap<String, String>, _: &str) -> Option<String> {
+    let beyond = |(key, most): (&str, u32)| {
+        let value = values.get(key).filter(|value| value.parse::<u32>().is_ok_and(|value| value > most))?;
+        Some(format!("{key}={value}: the kernel takes {most} at most"))
+    };
+    [("port", 65535), ("namespaces", i32::MAX.unsigned_abs())].into_iter().find_map(beyond)
+}
+
+/// A folder that depends on where the script is started; ranges that pass the last ID, or of which files would
+/// move twice.
 fn moves_wrongly(values: &BTreeMap<String, String>, _: &str) -> Option<String> {
+    if let Some(path) = values.get("path").filter(|path| !path.starts_with('/')) {
+        return Some(format!("path={}: it is not absolute", escape(path.as_bytes())));
+    }
     let number = |key: &str| values.get(key).and_then(|text| text.parse().ok());
     let count = Count::new(number("count")?)?;
     for kind in Kind::BOTH.map(Kind::name) {
@@ -170,9 +183,14 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("| report\n") && !text.contains("{{"), "{text}");
-        for (key, value) in
-            [("count", "0x10"), ("count", "-1"), ("count", "1; reboot"), ("owner", "a\nb"), ("owner", "")]
-        {
+        for (key, value) in [
+            ("count", "0x10"),
+            ("count", "-1"),
+            ("count", "1; reboot"),
+            ("owner", "a\nb"),
+            ("owner", ""),
+            ("path", "home"),
+        ] {
             assert_eq!(rendered(&[(key, value)]).unwrap_err().code, Code::Usage, "{key}={value}");
         }
     }
@@ -260,6 +278,19 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn numbers_that_the_kernel_refuses_are_refused() {
+        for (name, key, most) in
+            [("sysctl-ports", "port", 65535), ("sysctl-namespaces", "namespaces", 2_147_483_647_u32)]
+        {
+            let given = |value: u32| BTreeMap::from([(key.to_owned(), value.to_string())]);
+            let template = find(name).unwrap();
+            assert!(template.render(&given(most)).is_ok(), "{name}");
+            let error = template.render(&given(most + 1)).unwrap_err();
+            assert!(error.why.contains(&format!("{most} at most")), "{error:?}");
         }
     }
 
