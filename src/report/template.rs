@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::fit::hanging;
 use crate::template::{Key, Template};
 
 /// Columns in front of what a value is.
@@ -11,14 +12,16 @@ const VALUES: usize = 19;
 pub fn templates_text(templates: &[Template], width: usize) -> String {
     let mut out = String::new();
     for template in templates {
-        let _ = writeln!(out, "{}: {}", template.name, template.about);
+        let _ = writeln!(out, "{}", hanging(&format!("{}: {}", template.name, template.about), 0, 2, width));
+        // One word: it may be pasted.
         let _ = writeln!(out, "  → {}", template.place);
         for key in template.keys {
-            wrapped(&mut out, &format!("    {:<14} ", key.name), &value(key), width);
+            let _ = writeln!(out, "    {:<14} {}", key.name, hanging(&value(key), VALUES, VALUES, width));
         }
         out.push('\n');
     }
-    out.push_str("A value is given by --set KEY=VALUE, one that is in brackets may be left out.\n");
+    let end = "A value is given by --set KEY=VALUE, one that is in brackets may be left out.";
+    let _ = writeln!(out, "{}", hanging(end, 0, 0, width));
     out
 }
 
@@ -29,24 +32,6 @@ fn value(key: &Key) -> String {
     }
 }
 
-fn wrapped(out: &mut String, first: &str, text: &str, width: usize) {
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split(' ') {
-        if !empty && line.chars().count() + 1 + word.chars().count() > width {
-            let _ = writeln!(out, "{line}");
-            line = " ".repeat(VALUES);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    let _ = writeln!(out, "{}", line.trim_end());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_list_fits_a_terminal() {
-        for width in [80, 120] {
+        for width in [60, 80, 120] {
             let text = templates_text(ALL, width);
             let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > width).collect();
             assert!(wide.is_empty(), "{wide:#?}");

@@ -53,6 +53,7 @@ fn the_screens_of_80_and_120_columns() {
         shown("check", "subidctl check --only files,ranges,lines,owners,helpers alice");
         shown("setup", "subidctl setup alice");
         shown("verify", "subidctl verify alice");
+        shown("template", "subidctl template list");
     }
 }
 
