@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ansible;
+mod boot;
 mod policies;
 mod units;
 

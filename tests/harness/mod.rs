@@ -1,5 +1,6 @@
 //! What the end-to-end tests stand on: sandboxes, real commands with deadlines, terminals, traces.
 
+mod boot;
 mod calls;
 mod disk;
 mod image;
@@ -13,6 +14,7 @@ mod terminal;
 mod trace;
 mod tree;
 
+pub(crate) use boot::{Booted, Group};
 pub(crate) use calls::{Call, Met};
 pub(crate) use disk::{Disk, State, next};
 pub(crate) use image::Image;
