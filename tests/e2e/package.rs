@@ -122,3 +122,29 @@ fn it_is_installed_removed_and_purged() {
     assert_eq!(sandbox.id_files(), changed, "removing the package changed subuid or subgid");
     sandbox.run("dpkg -l subidctl").exits(1);
 }
+
+#[test]
+fn it_runs_on_the_oldest_system() {
+    needs!("unshare", "nsenter", "dpkg-deb");
+    let package = package!();
+    let depends = Output::of("dpkg-deb -f", Command::new("dpkg-deb").arg("-f").arg(&package).arg("Depends"));
+    if !depends.ok().stdout.contains("libgcc1") {
+        return skipped("the package is for this system alone: packaging/deb --oldest makes the one for all");
+    }
+    let system = tree!("oldest");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(&package, folder.path().join("subidctl.deb")).unwrap();
+    let sandbox = Sandbox::new()
+        .user("alice", 1001)
+        .system(Some(&system))
+        .tree(folder.path())
+        .subids("bob:100000:65536\n")
+        .start();
+    sandbox.within(120).run("dpkg -i /srv/subidctl.deb").ok();
+    sandbox.within(120).run("/usr/bin/subidctl demo").ok().says("host files unchanged");
+    sandbox.run("/usr/bin/subidctl apply --yes --verify alice").ok().says("works");
+    assert_eq!(sandbox.text("/etc/subgid"), "bob:100000:65536\nalice:165536:65536\n");
+    // It was not by a newer library that it ran.
+    sandbox.run("ldd --version").ok().says("2.27");
+    sandbox.as_user("alice").run("/usr/bin/subidctl verify").ok();
+}
