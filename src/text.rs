@@ -15,6 +15,12 @@ fn unsafe_to_show(c: char) -> bool {
 /// Bytes as one line of printable text: control characters as `\n`, `\t`, `\x1b`, invisible ones as
 /// `\u{200b}`, bytes that are not UTF-8 as `\xff`. A backslash stays a backslash.
 pub fn escape(bytes: &[u8]) -> String {
+    // What nearly all names are.
+    if bytes.iter().all(|b| (b' '..=b'~').contains(b))
+        && let Ok(plain) = std::str::from_utf8(bytes)
+    {
+        return plain.to_owned();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

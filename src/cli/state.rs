@@ -110,12 +110,13 @@ pub(super) fn ledger_notes(
         releases.map(|a| ((a.kind, &a.owner[..]), a)).collect();
     for (kind, edit) in files.iter().flat_map(|(kind, planned)| planned.edits.iter().map(move |e| (kind, e)))
     {
-        let line = |raw: &Option<Vec<u8>>| Document::new(raw.clone().unwrap_or_default());
-        let (before, after) = (line(&edit.old), line(&edit.new));
-        let marked = |line: &Document| -> Vec<(Vec<u8>, Range)> {
+        let marked = |raw: &Option<Vec<u8>>| -> Vec<(Vec<u8>, Range)> {
+            // Most lines are not marked, and there may be thousands.
+            let Some(raw) = raw.as_ref().filter(|raw| raw.contains(&b'!')) else { return Vec::new() };
+            let line = Document::new(raw.clone());
             line.claims().filter(|c| c.released).map(|c| (c.owner.to_vec(), c.range)).collect()
         };
-        let (old, new) = (marked(&before), marked(&after));
+        let (old, new) = (marked(&edit.old), marked(&edit.new));
         for (owner, range) in old.iter().filter(|claim| !new.contains(claim)).cloned() {
             notes.push(LedgerNote::Returned { kind, owner, range });
         }

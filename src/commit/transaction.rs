@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, records, trust};
 use crate::idfile::{Digest, Document};
 use crate::range::PerKind;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{IdFile, Snapshot};
 use crate::state::{HistoryEntry, Journal, Record, Touched};
 
 pub(super) const JOURNAL: &str = ".subidctl.journal";
@@ -103,14 +103,19 @@ impl Work<'_> {
             return Ok(Done::Unchanged);
         }
         swap::trusted(self.root, self.etc)?;
-        // Files only: what name services and processes said before stands.
-        let mut now = host::reread(self.root, planned_on)?;
-        now.facts.policy = (checks.policy)()?;
-        let fresh = |change: &Change| change.files.iter().all(|(kind, f)| f.before == now.files[kind].digest);
+        let (mut files, mut facts) = host::unread(self.root)?;
+        facts.policy = (checks.policy)()?;
+        let fresh = |change: &Change, files: &PerKind<IdFile>| {
+            change.files.iter().all(|(kind, file)| file.before == files[kind].digest)
+        };
         let replanned;
-        let change = if fresh(change) && now.facts == planned_on.facts {
+        let change = if fresh(change, &files) && facts == planned_on.facts {
             change
         } else {
+            // Files only: what name services and processes said before stands.
+            let mut now = host::reread(self.root, planned_on)?;
+            now.facts.policy = facts.policy;
+            files.clone_from(&now.files);
             match (checks.replan)(&now) {
                 Replan::Same(again) => replanned = again,
                 Replan::Differs => return Ok(Done::Differs),
@@ -121,12 +126,12 @@ impl Work<'_> {
         if change.is_empty() {
             return Ok(Done::Unchanged);
         }
-        if !fresh(change) {
+        if !fresh(change, &files) {
             return Err(Error::new(Code::Stale, "the plan was not made from the files as they are")
                 .why("its digests are not those of /etc/subuid and /etc/subgid")
                 .fix("plan again"));
         }
-        let present = PerKind::from_fn(|kind| now.files[kind].document.clone());
+        let present = PerKind::from_fn(|kind| files[kind].document.clone());
         self.write(change, present).map(|entry| Done::Committed(Box::new(entry)))
     }
 

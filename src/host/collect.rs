@@ -87,6 +87,12 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
     Ok(snapshot)
 }
 
+/// Both files and the digests of everything else that a plan rests on, at one moment, with nothing made of them:
+/// whether a plan still holds is all that is to be known under the locks, mostly.
+pub fn unread(root: &Root) -> Result<(PerKind<IdFile>, Facts)> {
+    steady(root, false, Reader::raw).map(|raw| (raw.files, raw.facts))
+}
+
 /// The files alone, and a host whose name services can be asked: what a login may take the time for.
 pub fn glance(root: &Root) -> Result<Snapshot> {
     Ok(Snapshot { host: host(root)?, ..files(root)? })
@@ -98,11 +104,16 @@ fn files(root: &Root) -> Result<Snapshot> {
 }
 
 fn gather(root: &Root, troubled: bool) -> Result<Snapshot> {
+    steady(root, troubled, Reader::read)
+}
+
+/// Reads until both files are of one moment.
+fn steady<'r, T>(root: &'r Root, troubled: bool, read: fn(&mut Reader<'r>) -> Result<T>) -> Result<T> {
     for _ in 0..ATTEMPTS {
         let mut reader = Reader { root, pair: Vec::new(), troubled };
-        let snapshot = reader.read()?;
+        let all = read(&mut reader)?;
         if reader.still_true() {
-            return Ok(snapshot);
+            return Ok(all);
         }
         std::thread::sleep(PAUSE);
     }
@@ -119,25 +130,40 @@ struct Reader<'a> {
     troubled: bool,
 }
 
+/// The content of all files.
+struct Raw {
+    files: PerKind<IdFile>,
+    passwd: Option<Vec<u8>>,
+    group: Option<Vec<u8>>,
+    nsswitch: Option<Vec<u8>>,
+    login_defs: LoginDefs,
+    facts: Facts,
+}
+
 impl Reader<'_> {
-    fn read(&mut self) -> Result<Snapshot> {
+    fn raw(&mut self) -> Result<Raw> {
         let files = PerKind::try_from_fn(|kind| self.id_file(kind))?;
         let passwd = self.root.read("/etc/passwd")?.map(|(bytes, _)| bytes);
         let group = self.root.read("/etc/group")?.map(|(bytes, _)| bytes);
-        let switch = read_following(self.root, "/etc/nsswitch.conf")?.map(|(bytes, _)| bytes);
+        let nsswitch = read_following(self.root, "/etc/nsswitch.conf")?.map(|(bytes, _)| bytes);
         let (login_defs, login_defs_digest) = self.login_defs()?;
         let digest = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(Digest::of);
         let facts = Facts {
             passwd: digest(&passwd),
             group: digest(&group),
             login_defs: login_defs_digest,
-            nsswitch: digest(&switch),
+            nsswitch: digest(&nsswitch),
             policy: None,
         };
+        Ok(Raw { files, passwd, group, nsswitch, login_defs, facts })
+    }
+
+    fn read(&mut self) -> Result<Snapshot> {
+        let Raw { files, passwd, group, nsswitch, login_defs, facts } = self.raw()?;
         let (passwd, group) = (passwd.unwrap_or_default(), group.unwrap_or_default());
         let mut accounts = passwd::accounts(&passwd, &group);
         let path = crate::text::path(&self.root.full("/etc/nsswitch.conf"));
-        let mut switch = nsswitch::parse_nsswitch(&path, &switch.unwrap_or_default());
+        let mut switch = nsswitch::parse_nsswitch(&path, &nsswitch.unwrap_or_default());
         if self.root.is_running() {
             accounts.lookups.directory =
                 nsswitch::names_directory(&switch, passwd::includes(&passwd, &group));

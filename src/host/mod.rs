@@ -29,7 +29,7 @@ mod usage;
 pub use accounts::{
     Operand, find_user, group_members, groups_named, login_accounts, login_uid, look_up, look_up_name, me,
 };
-pub use collect::{glance, reread, snapshot, survey};
+pub use collect::{glance, reread, snapshot, survey, unread};
 pub use directory::{directory_place, enumerate, look_up_owners, probe};
 pub use engine::{Runtime, kept_namespaces, program};
 pub use follow::read_following;

@@ -161,7 +161,8 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
         }
         // Given ranges do not overlap one another (checked here, too), so both ends are sorted.
         let end = given.partition_point(|a| a.range.first() <= claim.range.last());
-        for (a, seen) in given.iter().zip(seen.iter_mut()).take(end).rev() {
+        let below = given.iter().take(end).rev().zip(seen.iter_mut().take(end).rev());
+        for (a, seen) in below {
             if a.range.last() < claim.range.first() {
                 break;
             }

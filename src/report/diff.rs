@@ -105,8 +105,13 @@ fn side(out: &mut String, sign: char, lines: &[DiffLine<'_>], sgr: &str, style: 
         if cut && index >= head && index + tail < lines.len() {
             continue;
         }
-        let line = format!("{sign}{}", escape(raw));
-        out.push_str(&if sgr.is_empty() { line } else { style.paint(sgr, &line) });
+        let line = escape(raw);
+        if style.color && !sgr.is_empty() {
+            out.push_str(&style.paint(sgr, &format!("{sign}{line}")));
+        } else {
+            out.push(sign);
+            out.push_str(&line);
+        }
         out.push('\n');
         if !terminated {
             out.push_str("\\ No newline at end of file\n");
