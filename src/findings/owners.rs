@@ -11,7 +11,7 @@ use super::{BASE, Entry, Found, Group, Reach, Seen, Sight, Status, Survey, all};
 use crate::idfile::{Claim, Oddity};
 use crate::range::{Kind, Login, Uid};
 use crate::snapshot::{Account, Allocator, Known, SiteOwner};
-use crate::text::escape;
+use crate::text::{escape, shell_word};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {
@@ -77,7 +77,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "no account has the name that owns a range",
         explain: "The account was deleted by a tool that does not know these files, or the line was copied from \
                   another host or written for a user of a directory that this host does not ask. useradd gives \
-                  the range to the next account of that name, without a word, and so do all engines. Where a \
+                  the range to the next account of that name, without a word, and so do all engines. Root's podman \
+                  --userns=auto alone needs no account for its pool; one keeps the name from others. Where a \
                   directory did not answer, nobody knows, and nothing is said against the line.",
         consequence: "the next account of this name inherits the range and the files in it",
         repair: "sudo subidctl release USER, or release --stale for all of them",
@@ -237,10 +238,29 @@ fn no_account<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let seen = found.map(move |Nobodys { kind, claim, .. }| {
         Sight::line(kind, claim.line, move || {
             let message = format!("no account is named {}", escape(claim.owner));
-            survey.of_claim(kind, claim, message, survey.another(claim.owner))
+            match keeper(survey, claim.owner) {
+                Some(fix) => Seen {
+                    status: Some(Status::Info),
+                    ..survey.of_claim(kind, claim, format!("{message}: root's podman takes IDs of it"), fix)
+                },
+                None => survey.of_claim(kind, claim, message, survey.another(claim.owner)),
+            }
         })
     });
     Box::new(seen.chain(open(survey).map(Sight::Seen)))
+}
+
+/// For the owner whose lines root's `podman --userns=auto` divides, which needs no account: the command that keeps
+/// the name from anybody who comes later.
+fn keeper(survey: &Survey<'_>, owner: &[u8]) -> Option<String> {
+    let mut named = survey.snapshot.site.owners.iter().filter(|need| need.by == Allocator::Podman);
+    if owner != b"containers" && !named.any(|need| need.owner == owner) {
+        return None;
+    }
+    let tree = survey.snapshot.host.root.trim_end_matches('/');
+    let tree =
+        if tree.is_empty() { String::new() } else { format!(" --root {}", shell_word(tree.as_bytes())?) };
+    Some(format!("sudo useradd{tree} --system --no-create-home {}", shell_word(owner)?))
 }
 
 /// The owners of whom nobody knows, since a directory was silent.
@@ -361,12 +381,32 @@ mod tests {
             ("1099:100000:65536\n", Some("owner-gone")),
             ("eve:100000:65536\n", Some("owner-unknown")),
             ("01001:100000:65536\n", Some("owner-leading-zero")),
+            ("containers:100000:65536\n", Some("owner-unknown")),
             ("!eve:100000:65536\n", None),
             ("#eve:100000:65536\n", None),
             ("a/b:100000:65536\n", None),
         ] {
             assert_eq!(found(&host(lines)).first().map(|(id, _)| *id), id, "{lines}");
         }
+    }
+
+    #[test]
+    fn the_owner_of_podmans_pool_needs_no_account() {
+        let mut snapshot = host("containers:100000:65536\npool:200000:65536\n");
+        let status = |snapshot: &Snapshot| -> Vec<_> {
+            let policy = Policy::default();
+            let found = audit(&Survey::new(snapshot, &policy)).findings;
+            found.iter().filter(|f| f.id == "owner-unknown").map(|f| f.status).collect()
+        };
+        assert!(status(&snapshot).contains(&Status::Warning) && status(&snapshot).contains(&Status::Info));
+        snapshot.site.owners.push(SiteOwner {
+            by: Allocator::Podman,
+            kind: None,
+            owner: b"pool".to_vec(),
+            ids: 1024,
+            place: String::new(),
+        });
+        assert!(status(&snapshot).iter().all(|status| *status == Status::Info), "{:?}", status(&snapshot));
     }
 
     #[test]
