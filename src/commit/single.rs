@@ -1,5 +1,6 @@
 //! Single files that the user named.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -9,6 +10,7 @@ use nix::sys::stat::Mode;
 use super::folder::{Folder, Like};
 use crate::error::{Code, Error, Result};
 use crate::sys::retry;
+use crate::text::shell_word;
 
 /// Writes a file that the user named (`--out`), whole or not at all, with these permission bits. An existing
 /// regular file is replaced; a link, device or folder is refused.
@@ -21,7 +23,13 @@ pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| writing(Errno::EINVAL))?;
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let dir = retry(|| open(parent, flags, Mode::empty())).map_err(writing)?;
+    let dir = retry(|| open(parent, flags, Mode::empty())).map_err(|errno| {
+        let missing = shell_word(parent.as_os_str().as_bytes()).filter(|_| errno == Errno::ENOENT);
+        missing.map_or_else(
+            || writing(errno),
+            |parent| writing(errno).fix(format!("mkdir -p {parent}, and run it again")),
+        )
+    })?;
     let folder = Folder::new(dir, parent.to_owned());
     let there = folder.stat(name).map_err(writing)?;
     if there.is_some_and(|stat| stat.st_mode & libc::S_IFMT != libc::S_IFREG) {
@@ -55,6 +63,7 @@ mod tests {
         write_file(&at("new"), b"2", 0o644).unwrap();
         assert_eq!(std::fs::read(at("new")).unwrap(), b"2");
         assert_eq!(std::fs::read_dir(tree.path()).unwrap().count(), 3);
-        assert_eq!(write_file(&at("no/such"), b"x", 0o644).unwrap_err().code, Code::WriteFailed);
+        let error = write_file(&at("no/such"), b"x", 0o644).unwrap_err();
+        assert!(error.code == Code::WriteFailed && error.fix.starts_with("mkdir -p /"), "{error:?}");
     }
 }
