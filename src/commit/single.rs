@@ -21,6 +21,10 @@ pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let writing =
         |errno| Error::writing("write", path, errno).fix("name a file in a folder that you may write");
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| writing(Errno::EINVAL))?;
+    // `dir/` and `dir/.` name a folder, and never the file of that name.
+    if !path.as_os_str().as_bytes().ends_with(name.as_bytes()) {
+        return Err(writing(Errno::EISDIR));
+    }
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let dir = retry(|| open(parent, flags, Mode::empty())).map_err(|errno| {
@@ -63,6 +67,11 @@ mod tests {
         write_file(&at("new"), b"2", 0o644).unwrap();
         assert_eq!(std::fs::read(at("new")).unwrap(), b"2");
         assert_eq!(std::fs::read_dir(tree.path()).unwrap().count(), 3);
+        for folder in ["new/", "new/.", "newer/"] {
+            let error = write_file(&at(folder), b"3", 0o644).unwrap_err();
+            assert_eq!(error.code, Code::WriteFailed, "{folder}");
+        }
+        assert_eq!(std::fs::read(at("new")).unwrap(), b"2");
         let error = write_file(&at("no/such"), b"x", 0o644).unwrap_err();
         assert!(error.code == Code::WriteFailed && error.fix.starts_with("mkdir -p /"), "{error:?}");
     }
