@@ -47,8 +47,10 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
 /// Finds and reports everything.
 fn look(global: &Global, output: Output) -> Result<Vec<Finding>> {
     let (context, found) = survey(global, output)?;
-    output.text(&findings_text(&found, output.style))?;
-    output.text(&if found.is_empty() { clean(&context) } else { summary_text(&found) })?;
+    if output.is_read() {
+        output.text(&findings_text(&found, output.style))?;
+        output.text(&if found.is_empty() { clean(&context) } else { summary_text(&found) })?;
+    }
     Ok(found)
 }
 

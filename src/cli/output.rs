@@ -51,12 +51,17 @@ impl Output {
 
     /// Whether somebody at a terminal may be told what goes on.
     pub(super) fn shows_progress(self) -> bool {
-        !self.json && !self.quiet && std::io::stderr().is_terminal()
+        self.is_read() && std::io::stderr().is_terminal()
     }
 
-    /// Prints text for people: nothing with `--json` or `--quiet`.
+    /// Whether text for people is printed: not with `--json` or `--quiet`. What is long is then not even made.
+    pub(super) fn is_read(self) -> bool {
+        !self.json && !self.quiet
+    }
+
+    /// Prints text for people, where it [is read](Self::is_read).
     pub(super) fn text(self, text: &str) -> Result<()> {
-        if self.json || self.quiet { Ok(()) } else { print(text.as_bytes()) }
+        if self.is_read() { print(text.as_bytes()) } else { Ok(()) }
     }
 
     /// Prints a note on stderr, where nothing hangs on it.

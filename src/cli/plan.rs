@@ -40,7 +40,9 @@ pub(super) const NOBODY: &str = "Nobody is selected. No changes.\n";
 
 /// Prints diff, reasons, warnings and refusals.
 pub(super) fn show(shown: Shown<'_>, nothing: &str, output: Output) -> Result<()> {
-    output.text(&plan_text(shown, output.style))?;
+    if output.is_read() {
+        output.text(&plan_text(shown, output.style))?;
+    }
     if !shown.plan.changed()
         && shown.plan.refusals.is_empty()
         && let Some(hint) = next_hint(shown.plan)
