@@ -236,31 +236,38 @@ const OWNER_MAX: usize = 150;
 /// behind a `!`, and two decimal numbers that are one range. `None` for every other line, canonical or not.
 fn plain(text: &[u8]) -> Option<Plain> {
     let released = text.first() == Some(&b'!');
-    let body = text.get(usize::from(released)..)?;
+    let begin = usize::from(released);
     // A first 0 is for those who know what octal numbers are, and so is what may begin an odd owner.
-    if !matches!(body.first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'1'..=b'9' | b'_')) {
+    if !matches!(text.get(begin), Some(b'a'..=b'z' | b'A'..=b'Z' | b'1'..=b'9' | b'_')) {
         return None;
     }
-    let owner = body.iter().position(|b| !NAMED[usize::from(*b)]).filter(|len| *len <= OWNER_MAX)?;
-    let (start, rest) = decimal(body.get(owner..)?)?;
-    let (count, rest) = decimal(rest)?;
-    if !matches!(rest.first(), None | Some(b'\n')) || start.checked_add(count)? > 1 << 32 {
+    let mut at = begin;
+    while text.get(at).is_some_and(|b| NAMED[usize::from(*b)]) {
+        at += 1;
+    }
+    let owner = at - begin;
+    let (start, at) = decimal(text, at)?;
+    let (count, len) = decimal(text, at)?;
+    let ends = matches!(text.get(len), None | Some(b'\n'));
+    if !ends || owner > OWNER_MAX || start.checked_add(count)? > 1 << 32 {
         return None;
     }
-    Some(Plain { len: text.len() - rest.len(), owner, range: Range::clipped(start, count)?, released })
+    Some(Plain { len, owner, range: Range::clipped(start, count)?, released })
 }
 
-/// Behind a colon: a decimal number without leading zeros, of at most 10 digits, and what stands behind it.
-fn decimal(field: &[u8]) -> Option<(u64, &[u8])> {
-    let [b':', field @ ..] = field else { return None };
-    let (mut value, mut len) = (0_u64, 0);
-    while let Some(digit) = field.get(len).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+/// Behind a colon at this place: a decimal number without leading zeros, of at most 10 digits, and where it ends.
+fn decimal(text: &[u8], colon: usize) -> Option<(u64, usize)> {
+    let begin = colon + 1;
+    if text.get(colon) != Some(&b':') || !matches!(text.get(begin), Some(b'1'..=b'9')) {
+        return None;
+    }
+    let (mut value, mut at) = (0_u64, begin);
+    while let Some(digit) = text.get(at).map(|b| b.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
         // More than 10 digits are refused below, so nothing that wraps counts.
         value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-        len += 1;
+        at += 1;
     }
-    let plain = (1..=10).contains(&len) && field.first() != Some(&b'0');
-    if plain { Some((value, field.get(len..)?)) } else { None }
+    (at - begin <= 10).then_some((value, at))
 }
 
 #[cfg(test)]
