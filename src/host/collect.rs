@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// that is done for single names and ranges, when they are needed. `released` and `unfinished` stay empty;
 /// so does the policy's digest.
 pub fn snapshot(root: &Root) -> Result<Snapshot> {
-    whole(root, files(root)?)
+    whole(root, gather(root, false)?)
 }
 
 /// As [`snapshot`], for a reader who wants to know what is wrong: of subuid and subgid one that cannot be
@@ -65,7 +65,7 @@ fn whole(root: &Root, mut snapshot: Snapshot) -> Result<Snapshot> {
 /// before: no name service and no process is looked at, so that it can be called under the locks. (Those
 /// programs read their configuration when they start: one that changes just now is not in force yet.)
 pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
-    let mut snapshot = files(root)?;
+    let mut snapshot = steady(root, false, Reader::read)?;
     for user in before.accounts.users().iter().filter(|user| user.source == Source::Nss) {
         snapshot.accounts.add_user(user.clone());
     }
@@ -90,21 +90,18 @@ pub fn reread(root: &Root, before: &Snapshot) -> Result<Snapshot> {
 /// Both files and the digests of everything else that a plan rests on, at one moment, with nothing made of them:
 /// whether a plan still holds is all that is to be known under the locks, mostly.
 pub fn unread(root: &Root) -> Result<(PerKind<IdFile>, Facts)> {
-    steady(root, false, Reader::raw).map(|raw| (raw.files, raw.facts))
+    let raw = steady(root, false, Reader::raw)?;
+    Ok((with_digests(&raw.files, false), raw.facts))
 }
 
 /// The files alone, and a host whose name services can be asked: what a login may take the time for.
 pub fn glance(root: &Root) -> Result<Snapshot> {
-    Ok(Snapshot { host: host(root)?, ..files(root)? })
+    Ok(Snapshot { host: host(root)?, ..steady(root, false, Reader::read)? })
 }
 
 /// What all files together say at one moment.
-fn files(root: &Root) -> Result<Snapshot> {
-    gather(root, false)
-}
-
 fn gather(root: &Root, troubled: bool) -> Result<Snapshot> {
-    steady(root, troubled, Reader::read)
+    steady(root, troubled, Reader::read_at_once)
 }
 
 /// Reads until both files are of one moment.
@@ -159,7 +156,17 @@ impl Reader<'_> {
     }
 
     fn read(&mut self) -> Result<Snapshot> {
+        self.understood(false)
+    }
+
+    /// The same, with both files worked through at the same time: not to be used while locks are held.
+    fn read_at_once(&mut self) -> Result<Snapshot> {
+        self.understood(true)
+    }
+
+    fn understood(&mut self, at_once: bool) -> Result<Snapshot> {
         let Raw { files, passwd, group, nsswitch, login_defs, facts } = self.raw()?;
+        let files = with_digests(&files, at_once);
         let (passwd, group) = (passwd.unwrap_or_default(), group.unwrap_or_default());
         let mut accounts = passwd::accounts(&passwd, &group);
         let path = crate::text::path(&self.root.full("/etc/nsswitch.conf"));
@@ -189,8 +196,7 @@ impl Reader<'_> {
         let (bytes, stat) = read.unzip();
         self.pair.push((path, stat));
         let document = bytes.map(Document::new);
-        let digest = document.as_ref().map(Document::digest);
-        Ok(IdFile { document, digest, status: stat.map(status_of), trouble: None })
+        Ok(IdFile { document, status: stat.map(status_of), ..IdFile::default() })
     }
 
     /// The admin's file before the distribution's.
@@ -220,6 +226,19 @@ impl Reader<'_> {
         let file = self.root.open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW, Mode::empty());
         file.and_then(fstat).ok().map(Stat::from)
     }
+}
+
+/// Adds the digests, and finds all lines where that is done at once: whoever reads so will ask for them.
+fn with_digests(files: &PerKind<IdFile>, at_once: bool) -> PerKind<IdFile> {
+    let long = at_once && files.iter().all(|(_, file)| file.document.as_ref().is_some_and(Document::is_long));
+    PerKind::at_once(long, |kind| {
+        let document = files[kind].document.as_ref();
+        let digest = document.map(Document::digest);
+        if long {
+            document.map(Document::line_count);
+        }
+        IdFile { digest, ..files[kind].clone() }
+    })
 }
 
 fn status_of(stat: Stat) -> FileStatus {

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use memchr::memchr;
 
+use super::claim::Claim;
 use super::digest::Digest;
 use super::index::{Claims, Index};
 
@@ -71,6 +72,11 @@ impl Document {
         Digest::of(self.as_bytes())
     }
 
+    /// Whether there is so much of it that another thread is worth its start: some thousand lines.
+    pub fn is_long(&self) -> bool {
+        self.as_bytes().len() > 1 << 18
+    }
+
     /// Whether the last line ends in a newline; true for an empty file.
     pub fn ends_in_newline(&self) -> bool {
         self.as_bytes().last().is_none_or(|b| *b == b'\n')
@@ -113,6 +119,11 @@ impl Document {
     /// joins.
     pub fn claims(&self) -> Claims<'_> {
         self.index().claims(self.as_bytes())
+    }
+
+    /// One of [`Document::claims`], by its place among them, from 0.
+    pub fn claim(&self, index: usize) -> Option<Claim<'_>> {
+        self.index().claim(self.as_bytes(), index)
     }
 
     fn index(&self) -> &Index {
@@ -174,7 +185,6 @@ fn put(bytes: &mut Vec<u8>, line: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::idfile::Claim;
     use proptest::prelude::*;
 
     #[test]

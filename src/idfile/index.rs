@@ -67,6 +67,18 @@ impl Index {
         Claims { bytes, entries: head.chain(&self.tail.entries) }
     }
 
+    /// A claim by its place among all, from 0.
+    pub(super) fn claim<'a>(&self, bytes: &'a [u8], index: usize) -> Option<Claim<'a>> {
+        let mut index = index;
+        for table in self.tables() {
+            if let Some(entry) = table.entries.get(index) {
+                return Some(claim_of(bytes, entry));
+            }
+            index -= table.entries.len();
+        }
+        None
+    }
+
     /// How many lines there are.
     pub(super) fn lines(&self) -> usize {
         self.tables().map(|table| table.starts.len()).sum()
@@ -321,6 +333,8 @@ mod tests {
             let lines = document.lines().flat_map(|line| claim::of_line(&line).collect::<Vec<_>>());
             let each: Vec<Claim<'_>> = lines.chain(claim::of_joined(&document)).collect();
             prop_assert_eq!(&indexed, &each);
+            let found: Vec<Claim<'_>> = (0..).map_while(|index| document.claim(index)).collect();
+            prop_assert_eq!(&found, &each);
             let lines: Vec<Line<'_>> = document.lines().collect();
             prop_assert_eq!(document.line_count(), lines.len());
             for line in &lines {
@@ -347,6 +361,8 @@ mod tests {
             let after = before.edited(&edits).unwrap();
             let anew = Document::new(after.as_bytes().to_vec());
             prop_assert_eq!(after.claims().collect::<Vec<_>>(), anew.claims().collect::<Vec<_>>());
+            let found: Vec<Claim<'_>> = (0..).map_while(|index| after.claim(index)).collect();
+            prop_assert_eq!(found, after.claims().collect::<Vec<_>>());
             prop_assert_eq!(after.odd_lines().collect::<Vec<_>>(), anew.odd_lines().collect::<Vec<_>>());
             for number in 0..=anew.line_count() + 1 {
                 prop_assert_eq!(after.line(number), anew.line(number));
