@@ -12,6 +12,8 @@ FILES = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid", "subuid-", 
 FIRST = 100_000
 #: How many IDs a user gets.
 COUNT = 65536
+#: The most accounts that a host's lines have.
+OWNERS = 10_000
 #: The user who has no ranges, and the one to whom subidctl gave some: so its own records are there, as on any
 #: host where it ran before.
 USER, SERVED = "bench", "served"
@@ -48,11 +50,11 @@ def settings() -> None:
 
 
 def make(name: str, lines: int, *, new: int = 0, gone: bool = False) -> None:
-    """Saves a host with so many lines in each file: of as many accounts, at most 10,000; in no order of IDs, as
-    years of coming and going leave them. `new` more accounts have no line; where all owners are `gone`, no line but
+    """Saves a host with so many lines in each file: of as many accounts, at most `OWNERS`; in no order of IDs,
+    as years of coming and going leave them. `new` more accounts have no line; where all owners are `gone`, no line but
     the first has an account."""
     size = span(lines)
-    owners = min(lines, 10_000)
+    owners = min(lines, OWNERS)
     starts = list(range(FIRST + COUNT, end(lines), size))
     random.Random(9).shuffle(starts)
     with open("/etc/subuid", "w") as file:
@@ -66,8 +68,9 @@ def make(name: str, lines: int, *, new: int = 0, gone: bool = False) -> None:
 
 
 def span(lines: int) -> int:
-    """How many IDs a line of a host has, so that all of them fit into the pool."""
-    return 1000 if lines >= 1_000_000 else 4000
+    """How many IDs a line of a host has: what useradd gives, or, where owners have several lines, so much that each
+    has more than that. So no host has a fault, and audit says the same of each; all of them fit into the pool."""
+    return COUNT if lines <= OWNERS else 10 * OWNERS * OWNERS // lines
 
 
 def end(lines: int) -> int:
