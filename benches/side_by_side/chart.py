@@ -29,7 +29,8 @@ def svg(curves: dict) -> str:
         up = (math.log10(point[1]) - low) / max(high - low, 1)
         return LEFT + across * (RIGHT - LEFT), BOTTOM - up * (BOTTOM - TOP)
 
-    parts = [head(any(points and points[-1][0] < max(sizes) for points in curves.values())), *grid(place, low, high, round(first), round(last))]
+    short = any(points and points[-1][0] < max(sizes) for points in curves.values())
+    parts = [head(short), *grid(place, low, high, round(first), round(last))]
     placed = {name: [place(point) for point in points] for name, points in curves.items() if points}
     parts += [line(name, points) for name, points in placed.items()]
     parts += labels(placed)
@@ -40,7 +41,8 @@ def head(short: bool) -> str:
     """Size, background, title; `short`: whether a line ends before the last size."""
     words = "both axes logarithmic; of at most 10,000 owners, in no order of IDs"
     words += "; a line ends where one run takes more than 20 s" if short else ""
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" \
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" {size} \
 font-family="system-ui, sans-serif" font-size="13" fill="#24292f" role="img">
 <title>Time of plan, audit and apply against the lines in each file, beside useradd, usermod and getsubids</title>
 <rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>

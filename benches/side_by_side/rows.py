@@ -136,7 +136,8 @@ def audited(bench: Bench, _found: dict) -> list:
         ready(MILLION, gone)
         times = bench.compare(["subidctl audit", sort])
         whose = ", none of whose owners has an account" if gone else ""
-        rows.append(pair(f"`audit`, a million lines in each file{whose}", "`sort -t: -k2n` of both", times, goal, limit))
+        work = f"`audit`, a million lines in each file{whose}"
+        rows.append(pair(work, "`sort -t: -k2n` of both", times, goal, limit))
     return rows
 
 
