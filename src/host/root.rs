@@ -176,8 +176,10 @@ impl Root {
 }
 
 fn read_all(fd: &OwnedFd, size: i64) -> nix::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
-    let mut chunk = vec![0; 1 << 16];
+    let expected = usize::try_from(size).unwrap_or(0).saturating_add(1);
+    let mut bytes = Vec::with_capacity(expected);
+    // Most files are small, and so is what has to be zeroed for them.
+    let mut chunk = vec![0; expected.clamp(1 << 10, 1 << 16)];
     while u64::try_from(bytes.len()).is_ok_and(|n| n <= LARGEST) {
         match nix::unistd::read(fd, &mut chunk) {
             Ok(0) => break,
