@@ -146,8 +146,9 @@ impl<'a> Taken<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy, windows: &'a [Window]) -> Self {
         let sets: PerKind<RangeSet> = PerKind::from_fn(|kind| taken(snapshot, policy, kind));
         let windows: Vec<(Range, &Window)> = windows.iter().filter_map(|w| Some((w.span()?, w))).collect();
-        let joint =
-            sets.uid.iter().chain(sets.gid.iter()).chain(windows.iter().map(|(span, _)| *span)).collect();
+        let spans: RangeSet = windows.iter().map(|(span, _)| *span).collect();
+        let both = sets.uid.union(&sets.gid);
+        let joint = if spans.is_empty() { both } else { both.union(&spans) };
         Self { snapshot, policy, sets, joint, windows, given: Vec::new(), cursors: HashMap::new() }
     }
 

@@ -100,7 +100,21 @@ impl RangeSet {
     /// The IDs that are in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        self.iter().chain(other.iter()).collect()
+        let (mut one, mut two) = (self.iter().peekable(), other.iter().peekable());
+        let mut ranges: Vec<Range> = Vec::with_capacity(self.ranges.len().max(other.ranges.len()));
+        while let Some(next) = match (one.peek(), two.peek()) {
+            (Some(a), Some(b)) if b.first < a.first => two.next(),
+            (None, Some(_)) => two.next(),
+            _ => one.next(),
+        } {
+            match ranges.last_mut() {
+                Some(kept) if kept.last.checked_add(1).is_none_or(|end| next.first <= end) => {
+                    kept.last = kept.last.max(next.last);
+                }
+                _ => ranges.push(next),
+            }
+        }
+        Self { ranges }
     }
 }
 
@@ -139,6 +153,13 @@ mod tests {
             }
             let sorted: Vec<Range> = set.iter().collect();
             prop_assert!(sorted.windows(2).all(|w| u64::from(w[0].last()) + 1 < u64::from(w[1].first())));
+        }
+
+        #[test]
+        fn a_union_is_the_set_of_both(one in ranges(), two in ranges()) {
+            let both: RangeSet = one.iter().chain(&two).copied().collect();
+            let (one, two): (RangeSet, RangeSet) = (one.into_iter().collect(), two.into_iter().collect());
+            prop_assert_eq!(one.union(&two), both);
         }
 
         #[test]
