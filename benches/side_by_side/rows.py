@@ -158,13 +158,13 @@ def memory(_bench: Bench, _found: dict) -> list:
     """The peak, against what the files' size allows."""
     ready(MILLION)
     size = sum(os.path.getsize(f"/etc/{file}") for file in ("subuid", "subgid"))
-    allowed = 2 * size + 128 * MILLION + 16_000_000
+    allowed = 2 * size + 128 * 2 * MILLION + 16_000_000
     rows = []
     for command in (f"plan {hosts.USER}", "audit", f"apply --yes {hosts.USER}"):
         used = peak(f"subidctl {command}", f"reset {name(MILLION)}")
         work = f"peak memory: `{command.split()[0]}`, a million lines in each file"
         said = [f"{value / 1e6:.0f} MB" for value in (used, allowed)]
-        rows.append(row(work, "2 × bytes of both files + 128 bytes × lines of one + 16 MB", *said, used / allowed,
+        rows.append(row(work, "2 × bytes + 128 bytes × lines, of both files, + 16 MB", *said, used / allowed,
                         "at most that", 1))
     return rows
 
