@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use foldhash::fast::RandomState;
 
-use crate::idfile::{Claim, Document};
+use crate::idfile::Claim;
 use crate::range::{Kind, PerKind, Uid};
 use crate::snapshot::{Account, Snapshot};
 
@@ -67,9 +67,7 @@ impl<'a> Spellings<'a> {
             numbers[kind.other()] = other;
             numbers[kind] = mine;
         }
-        let long =
-            snapshot.files.iter().all(|(_, file)| file.document.as_ref().is_some_and(Document::is_long));
-        let claims = PerKind::at_once(long, |kind| sorted(snapshot, kind, &numbers[kind]));
+        let claims = PerKind::from_fn(|kind| sorted(snapshot, kind, &numbers[kind]));
         (Self { all: finder.all }, claims)
     }
 

@@ -46,12 +46,11 @@ impl<'a> Survey<'a> {
     pub fn new(snapshot: &'a Snapshot, policy: &'a Policy) -> Self {
         let documents = |kind: Kind| snapshot.files[kind].document.iter();
         let (spellings, claims) = Spellings::of(snapshot);
-        let long = snapshot.files.iter().all(|(kind, _)| documents(kind).any(Document::is_long));
-        let odd: PerKind<Vec<_>> = PerKind::at_once(long, |kind| {
+        let odd: PerKind<Vec<_>> = PerKind::from_fn(|kind| {
             let lines = documents(kind).flat_map(Document::odd_lines);
             lines.filter_map(|line| Some((line.number, oddity(line.raw)?))).collect()
         });
-        let met: PerKind<Vec<_>> = PerKind::at_once(long, |kind| {
+        let met: PerKind<Vec<_>> = PerKind::from_fn(|kind| {
             let barred = Barred::new(snapshot, policy, kind);
             let live = claims[kind].iter().enumerate().filter(|(_, claim)| !claim.is_dormant());
             live.filter_map(|(index, claim)| Some((index, barred.first(claim.range)?))).collect()

@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
 use crate::snapshot::{Facts, FileStatus, Host, IdFile, LoginDefs, Lookups, Snapshot, Source};
+use crate::sys;
 
 /// How often a file may change under the reading before it is given up.
 const ATTEMPTS: usize = 5;
@@ -231,14 +232,19 @@ impl Reader<'_> {
 /// Adds the digests, and finds all lines where that is done at once: whoever reads so will ask for them.
 fn with_digests(files: &PerKind<IdFile>, at_once: bool) -> PerKind<IdFile> {
     let long = at_once && files.iter().all(|(_, file)| file.document.as_ref().is_some_and(Document::is_long));
-    PerKind::at_once(long, |kind| {
+    let worked = |kind: Kind| {
         let document = files[kind].document.as_ref();
         let digest = document.map(Document::digest);
         if long {
             document.map(Document::line_count);
         }
         IdFile { digest, ..files[kind].clone() }
-    })
+    };
+    if !long {
+        return PerKind::from_fn(worked);
+    }
+    let (uid, gid) = sys::both(|| worked(Kind::Uid), || worked(Kind::Gid));
+    PerKind { uid, gid }
 }
 
 fn status_of(stat: Stat) -> FileStatus {

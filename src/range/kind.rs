@@ -70,27 +70,6 @@ impl<T> PerKind<T> {
         Ok(Self { uid: f(Kind::Uid)?, gid: f(Kind::Gid)? })
     }
 
-    /// Makes both values at the same time, where there is a thread to be had and it is `worth` one.
-    pub fn at_once(worth: bool, f: impl Fn(Kind) -> T + Sync) -> Self
-    where
-        T: Send,
-    {
-        if !worth {
-            return Self::from_fn(f);
-        }
-        std::thread::scope(|scope| {
-            let other = std::thread::Builder::new().spawn_scoped(scope, || f(Kind::Gid));
-            let uid = f(Kind::Uid);
-            let gid = match other.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(gid)) => gid,
-                Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                // No thread is left to this process.
-                Err(_) => f(Kind::Gid),
-            };
-            Self { uid, gid }
-        })
-    }
-
     /// Both values with their kind, user IDs first.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, &T)> {
         [(Kind::Uid, &self.uid), (Kind::Gid, &self.gid)].into_iter()

@@ -16,6 +16,7 @@ mod process;
 mod signal;
 mod socket;
 mod stat;
+mod threads;
 mod time;
 mod tty;
 
@@ -40,5 +41,6 @@ pub use process::{
 pub use signal::discard_pending;
 pub use socket::{Received, receive};
 pub use stat::{mount_ignores_setuid, xattr};
+pub use threads::both;
 pub use time::utc_offset;
 pub use tty::{ask_line, make_controlling, peer, set_size, size};
