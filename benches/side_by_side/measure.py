@@ -31,8 +31,8 @@ class Bench:
 
     def __init__(self, quick: bool):
         # In several rounds, so that a machine that gets slower does so for both of a pair.
-        self.rounds = 2 if quick else 5
-        self.budget = 0.2 if quick else 1.5
+        self.rounds = 2 if quick else 3
+        self.budget = 0.2 if quick else 0.6
         self.most = 5 if quick else 200
 
     def compare(self, commands: list, prepare: str = "", user: bool = False, extra: dict | None = None) -> list:
