@@ -2,7 +2,7 @@
 //! nothing else.
 
 use std::fs::File;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -117,19 +117,19 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
     seen.files = files;
     watch(&ours, &mut seen, spec.timeout).map_err(system("talk to the container"))?;
 
-    let mut exit = None;
+    let mut ran = Ok(None);
     if spec.command.is_some() && seen.agrees() {
         if let Some(terminal) = &mut terminal {
             terminal.begin().map_err(system("set the terminal"))?;
         }
         let _ignored = (!own_session).then(|| Ignored::new(&[Signal::SIGINT, Signal::SIGQUIT]));
-        exit = command(&ours, &mut seen, spec.command_timeout, terminal.as_mut())?;
+        ran = command(&ours, &mut seen, spec.command_timeout, terminal.as_mut());
     } else {
         let _ = ours.send(&Reply::End, &[]);
     }
     drop(terminal);
-    worker.end(&ours);
-    Ok(seen.proof(spec, machine, exit))
+    worker.end(&ours, seen.init.take());
+    Ok(seen.proof(spec, machine, ran?))
 }
 
 /// Whose the check files are, as the host numbers it: the user's, or in a world those of the IDs that stand for
@@ -216,10 +216,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Ends everything and waits until it is gone: while any of it lives the socket has another end.
-    fn end(self, channel: &Channel) {
+    /// Ends everything and waits until it is gone: while any part of ours lives the socket has another end, and
+    /// the kernel ends what CMD left behind before the first process of its namespace is seen to have ended.
+    fn end(self, channel: &Channel, init: Option<OwnedFd>) {
         drop(self);
         let deadline = Instant::now() + GRACE;
+        if let Some(init) = init {
+            let _ = wait_readable(init.as_fd(), deadline);
+        }
         for _ in 0..MOST_EVENTS {
             if !matches!(channel.receive_until::<Event>(deadline), Ok(Some(_))) {
                 return;

@@ -22,6 +22,7 @@ use crate::idmap::{self, Extent};
 use crate::proof::{Identity, Place, Probe, ProbeStatus, Proof, Step};
 use crate::range::{Count, Kind, PerKind, Range, SubId};
 use crate::snapshot::Machine;
+use crate::sys;
 use crate::text::escape;
 
 /// What is known so far.
@@ -31,6 +32,8 @@ pub(super) struct Seen {
     /// The files that the container gives away.
     pub(super) files: Vec<OwnedFd>,
     worker: Pid,
+    /// The container's first process, once it is inside: when it has ended, all that ran there has.
+    pub(super) init: Option<OwnedFd>,
     /// The user's own IDs, as the place numbers them.
     own: PerKind<u32>,
     expected: PerKind<Vec<Extent>>,
@@ -96,6 +99,7 @@ impl Seen {
             step: Step::Drop,
             files: Vec::new(),
             worker,
+            init: None,
             expected,
             host: PerKind::default(),
             inside: PerKind::default(),
@@ -117,6 +121,8 @@ impl Seen {
             }
             Event::Inside { pid, uid, maps, login } => {
                 self.step = Step::Probe;
+                // It waits for an answer, so the pid is still its own.
+                self.init = incoming.pid.and_then(|pid| sys::pidfd_open(Pid::from_raw(pid)).ok());
                 self.claims = Some(Claims { pid, uid, login });
                 self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());
             }
