@@ -4,12 +4,25 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
+use memchr::memchr;
+
 /// True for characters that a terminal may obey or a reader cannot see: C0, C1 and DEL, bidirectional
 /// controls, zero-width characters, line and paragraph separators, and the byte-order mark.
 fn unsafe_to_show(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The lines of a text, without their newlines; what follows the last newline is one where it is not empty.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = (!text.is_empty()).then(|| text.strip_suffix(b"\n").unwrap_or(text));
+    std::iter::from_fn(move || {
+        let body = rest?;
+        let (line, after) = body.split_at(memchr(b'\n', body).unwrap_or(body.len()));
+        rest = after.get(1..);
+        Some(line)
+    })
 }
 
 /// Bytes as one line of printable text: control characters as `\n`, `\t`, `\x1b`, invisible ones as

@@ -225,7 +225,7 @@ type Found<'s> = Box<dyn Iterator<Item = Sight<'s>> + 's>;
 enum Sight<'s> {
     /// Anything.
     Seen(Seen),
-    /// A line of one of the two files, put into words only where it is told.
+    /// A line of one of the two files, of the entry's own severity, put into words only where it is told.
     Line(Kind, usize, Box<dyn FnOnce() -> Seen + 's>),
 }
 

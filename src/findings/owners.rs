@@ -236,25 +236,22 @@ fn no_account<'s>(survey: &'s Survey<'s>) -> Found<'s> {
     let found = nobodys(survey).filter(|line| line.why == Why::Unknown);
     let found = found.filter(move |line| !unanswered(survey, line.claim.owner));
     let seen = found.map(move |Nobodys { kind, claim, .. }| {
-        Sight::line(kind, claim.line, move || {
-            let message = format!("no account is named {}", escape(claim.owner));
-            match keeper(survey, claim.owner) {
-                Some(fix) => Seen {
-                    status: Some(Status::Info),
-                    ..survey.of_claim(kind, claim, format!("{message}: root's podman takes IDs of it"), fix)
-                },
-                None => survey.of_claim(kind, claim, message, survey.another(claim.owner)),
-            }
-        })
+        let message = move || format!("no account is named {}", escape(claim.owner));
+        if let Some(fix) = keeper(survey, claim.owner) {
+            let message = message() + ": root's podman takes IDs of it";
+            let seen = survey.of_claim(kind, claim, message, fix);
+            return Sight::Seen(Seen { status: Some(Status::Info), ..seen });
+        }
+        let words = move || survey.of_claim(kind, claim, message(), survey.another(claim.owner));
+        Sight::line(kind, claim.line, words)
     });
     Box::new(seen.chain(open(survey).map(Sight::Seen)))
 }
 
-/// For the owner whose lines root's `podman --userns=auto` divides, which needs no account: the command that keeps
-/// the name from anybody who comes later.
+/// For the owner whose lines root's `podman --userns=auto` divides where its configuration names no other (of whom
+/// nothing is said here): it needs no account, and this is the command that keeps the name from who comes later.
 fn keeper(survey: &Survey<'_>, owner: &[u8]) -> Option<String> {
-    let mut named = survey.snapshot.site.owners.iter().filter(|need| need.by == Allocator::Podman);
-    if owner != b"containers" && !named.any(|need| need.owner == owner) {
+    if owner != b"containers" {
         return None;
     }
     let tree = survey.snapshot.host.root.trim_end_matches('/');

@@ -91,7 +91,7 @@ struct Lines {
     /// How many IDs, each counted once.
     ids: u64,
     /// The highest ID so far.
-    reach: u32,
+    reach: Option<u32>,
     /// The claim of the first line, as an index of the survey's.
     first: Option<usize>,
     /// Whether any line is one that not all programs read alike.
@@ -102,15 +102,12 @@ impl Lines {
     /// Adds a claim; they come in order of their first IDs.
     fn add(&mut self, index: usize, claims: &[Owned<'_>]) {
         let Some(claim) = claims.get(index) else { return };
-        let new = match self.count {
-            0 => Some(claim.range),
-            // What lies beyond all that was there before.
-            _ => Range::between(claim.range.first().max(self.reach.saturating_add(1)), claim.range.last()),
-        };
-        // The last ID of all can be reached once.
-        let new = new.filter(|_| self.count == 0 || self.reach < u32::MAX);
+        let (first, last) = (claim.range.first(), claim.range.last());
+        // New is what lies beyond all that was there before; beyond the last ID of all there is nothing.
+        let begin = self.reach.map_or(Some(first), |reach| Some(first.max(reach.checked_add(1)?)));
+        let new = begin.and_then(|begin| Range::between(begin, last));
         self.ids = self.ids.saturating_add(new.map_or(0, |new| new.count().get()));
-        self.reach = self.reach.max(claim.range.last());
+        self.reach = self.reach.max(Some(last));
         self.count += 1;
         self.odd |= !claim.is_canonical();
         let before = self.first.and_then(|first| claims.get(first));
@@ -205,9 +202,9 @@ fn by_rule(survey: &Survey<'_>, no_rule: bool) -> Vec<Seen> {
         shares.iter().filter(|share| share.plain()).map(|share| share.account).collect();
     let found = deviations(survey.snapshot, survey.policy, &accounts).unwrap_or_default();
     let seen = |deviation: Deviation| {
-        let share = shares.iter().find(|share| share.account.uid == deviation.account.uid)?;
-        let mut claims = survey.live(deviation.kind);
-        let claim = claims.find(|claim| claim.line == deviation.line)?;
+        let at = shares.binary_search_by_key(&deviation.account.uid, |share| share.account.uid).ok()?;
+        let share = shares.get(at)?;
+        let claim = share.first(survey, deviation.kind).filter(|claim| claim.line == deviation.line)?;
         let name = &deviation.account.name;
         let (message, fix) = if no_rule {
             let fix = format!(

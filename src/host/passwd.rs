@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 use crate::range::{Gid, Login, PerKind, Uid};
 use crate::snapshot::{Account, Accounts, Group, Source};
@@ -72,22 +72,13 @@ pub(super) fn accounts(passwd: &[u8], group: &[u8]) -> Accounts {
 
 /// Whether either file has a `+` line, through which the service `compat` asks a directory.
 pub(super) fn includes(passwd: &[u8], group: &[u8]) -> bool {
-    let begins = |text: &[u8], at: usize| {
-        let line = text.get(..at).unwrap_or_default().rsplit(|b| *b == b'\n').next().unwrap_or_default();
-        line.trim_ascii().is_empty()
-    };
-    [passwd, group].into_iter().any(|text| memchr_iter(b'+', text).any(|at| begins(text, at)))
+    let mut lines = [passwd, group].into_iter().flat_map(crate::text::lines);
+    lines.any(|line| line.trim_ascii_start().starts_with(b"+"))
 }
 
 /// The lines that hold an entry, with their numbers from 1: neither blank nor a comment nor a NIS marker.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut rest = Some(bytes);
-    let lines = std::iter::from_fn(move || {
-        let (line, after) = rest?.split_at(memchr(b'\n', rest?).unwrap_or(rest?.len()));
-        rest = after.get(1..);
-        Some(line)
-    });
-    lines.zip(1..).filter_map(|(line, number)| {
+    crate::text::lines(bytes).zip(1..).filter_map(|(line, number)| {
         // To glibc a line is a C string, and blanks before it do not count.
         let line = line.get(..memchr(0, line).unwrap_or(line.len())).unwrap_or_default().trim_ascii_start();
         (!matches!(line.first(), None | Some(b'#' | b'+' | b'-'))).then_some((number, line))

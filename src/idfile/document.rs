@@ -89,14 +89,7 @@ impl Document {
 
     /// All lines, in order.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let bytes = self.as_bytes();
-        let mut rest = (!bytes.is_empty()).then(|| bytes.strip_suffix(b"\n").unwrap_or(bytes));
-        (1..).map_while(move |number| {
-            let body = rest?;
-            let (raw, after) = body.split_at(memchr(b'\n', body).unwrap_or(body.len()));
-            rest = after.get(1..);
-            Some(Line { number, raw })
-        })
+        crate::text::lines(self.as_bytes()).zip(1..).map(|(raw, number)| Line { number, raw })
     }
 
     /// How many lines there are.

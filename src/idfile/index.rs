@@ -99,8 +99,7 @@ impl Index {
     /// The lines that need a closer look: all that any reader could stumble over are among them.
     pub(super) fn odd<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
         let before = self.head.as_ref().map_or(0, |head| head.starts.len());
-        let first = self.tables().zip([if self.head.is_some() { 0 } else { before }, before]);
-        first.flat_map(move |(table, first)| {
+        self.tables().zip([0, before]).flat_map(move |(table, first)| {
             table.odd.iter().filter_map(move |index| {
                 Some(Line { number: first + index + 1, raw: line(bytes, &table.starts, *index)? })
             })

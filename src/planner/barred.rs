@@ -46,7 +46,6 @@ impl<'a> Barred<'a> {
     /// Indexes what stands in the way of ranges of this kind.
     pub fn new(snapshot: &'a Snapshot, policy: &'a Policy, kind: Kind) -> Self {
         let (mut ids, mut ranges) = (Vec::new(), Vec::new());
-        let all = standing(snapshot, policy, kind).map(|(range, _)| range).collect();
         for (range, witness) in standing(snapshot, policy, kind) {
             match witness {
                 Witness::Reserved(_) | Witness::Declared(..) => ranges.push((range, witness)),
@@ -54,6 +53,8 @@ impl<'a> Barred<'a> {
             }
         }
         ids.sort_by_key(|(id, _)| *id);
+        let single = ids.iter().map(|(id, _)| Range::single(*id));
+        let all = single.chain(ranges.iter().map(|(range, _)| *range)).collect();
         Self { kind, policy, ids, ranges, all }
     }
 

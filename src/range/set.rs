@@ -15,15 +15,18 @@ impl FromIterator<Range> for RangeSet {
         if !ranges.is_sorted_by_key(|range| range.first) {
             radsort::sort_by_key(&mut ranges, |range| range.first);
         }
-        ranges.dedup_by(|next, kept| {
-            let touches = kept.last.checked_add(1).is_none_or(|end| next.first <= end);
-            if touches {
-                kept.last = kept.last.max(next.last);
-            }
-            touches
-        });
+        ranges.dedup_by(|next, kept| absorbs(kept, *next));
         Self { ranges }
     }
+}
+
+/// Makes one range of two where they overlap or touch; `next` begins no earlier than `kept`.
+fn absorbs(kept: &mut Range, next: Range) -> bool {
+    let touches = kept.last.checked_add(1).is_none_or(|end| next.first <= end);
+    if touches {
+        kept.last = kept.last.max(next.last);
+    }
+    touches
 }
 
 impl RangeSet {
@@ -107,11 +110,8 @@ impl RangeSet {
             (None, Some(_)) => two.next(),
             _ => one.next(),
         } {
-            match ranges.last_mut() {
-                Some(kept) if kept.last.checked_add(1).is_none_or(|end| next.first <= end) => {
-                    kept.last = kept.last.max(next.last);
-                }
-                _ => ranges.push(next),
+            if !ranges.last_mut().is_some_and(|kept| absorbs(kept, next)) {
+                ranges.push(next);
             }
         }
         Self { ranges }

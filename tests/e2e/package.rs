@@ -1,7 +1,7 @@
 //! The Debian package: installed, removed and purged by the real dpkg and apt in another release's tree.
 //! packaging/deb makes it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::{Output, Sandbox, needs, skipped, tree};
@@ -87,25 +87,28 @@ fn the_package_is_without_error() {
     Output::of("lintian", &mut lintian).ok();
 }
 
+/// A system with these files and the package, whose demo ran there; the folder is the package's way in. The harness
+/// has the program in /usr/local/bin, first in PATH: the package's own is named by its path.
+fn installed(package: &Path, system: &Path, files: &[(&str, &str)]) -> (tempfile::TempDir, Sandbox) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(package, folder.path().join("subidctl.deb")).unwrap();
+    let host = Sandbox::new().user("alice", 1001).system(Some(system)).tree(folder.path());
+    let host = files.iter().fold(host, |host, (path, text)| host.file(path, text));
+    let sandbox = host.subids("bob:100000:65536\n").start();
+    sandbox.within(120).run("dpkg -i /srv/subidctl.deb").ok();
+    sandbox.within(120).run("/usr/bin/subidctl demo").ok().says("host files unchanged");
+    (folder, sandbox)
+}
+
 #[test]
 fn it_is_installed_removed_and_purged() {
     needs!("unshare", "nsenter");
     let package = package!();
     let system = tree!("mid");
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(&package, folder.path().join("subidctl.deb")).unwrap();
-    let sandbox = Sandbox::new()
-        .user("alice", 1001)
-        .system(Some(&system))
-        .tree(folder.path())
-        .file("/etc/subidctl/policy.toml", "count = 65536\n")
-        .subids("bob:100000:65536\n")
-        .start();
-    // The harness has the program in /usr/local/bin, first in PATH: the package's own is named by its path.
-    sandbox.within(120).run("dpkg -i /srv/subidctl.deb").ok();
+    let policy = ("/etc/subidctl/policy.toml", "count = 65536\n");
+    let (_folder, sandbox) = installed(&package, &system, &[policy]);
     let files = "dpkg -L subidctl | grep -c /usr/share/man";
     sandbox.run(files).ok();
-    sandbox.within(120).run("/usr/bin/subidctl demo").ok().says("host files unchanged");
     sandbox.run("/usr/bin/subidctl apply --yes alice").ok();
     let changed = sandbox.id_files();
     assert_eq!(sandbox.text("/etc/subuid"), "bob:100000:65536\nalice:165536:65536\n");
@@ -132,16 +135,7 @@ fn it_runs_on_the_oldest_system() {
         return skipped("the package is for this system alone: packaging/deb --oldest makes the one for all");
     }
     let system = tree!("oldest");
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(&package, folder.path().join("subidctl.deb")).unwrap();
-    let sandbox = Sandbox::new()
-        .user("alice", 1001)
-        .system(Some(&system))
-        .tree(folder.path())
-        .subids("bob:100000:65536\n")
-        .start();
-    sandbox.within(120).run("dpkg -i /srv/subidctl.deb").ok();
-    sandbox.within(120).run("/usr/bin/subidctl demo").ok().says("host files unchanged");
+    let (_folder, sandbox) = installed(&package, &system, &[]);
     sandbox.run("/usr/bin/subidctl apply --yes --verify alice").ok().says("works");
     assert_eq!(sandbox.text("/etc/subgid"), "bob:100000:65536\nalice:165536:65536\n");
     // It was not by a newer library that it ran.
