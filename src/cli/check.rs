@@ -76,7 +76,7 @@ pub(super) fn look_for<T>(
     } else {
         PerKind::default()
     };
-    let (machine, _) = host::machine(&context.root, Some(account))?;
+    let machine = host::machine(&context.root, Some(account))?;
     let surroundings = host::surroundings(&context.root, &context.snapshot, account, engine)?;
     let why = unresolved.map(|error| format!("{error}: {}", error.why));
     let kept = host::kept_namespaces(&context.root, account.uid);

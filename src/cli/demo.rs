@@ -40,12 +40,13 @@ pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
     let host = Root::system()?;
     let digests = || PerKind::try_from_fn(|kind| host.digest(&format!("/etc/{}", kind.file())));
     let before = digests()?;
-    let (machine, helpers) = host::machine(&host, None)?;
+    let (helpers, found) = host::helpers(&host)?;
+    let machine = || host::machine(&host, None);
     if let Some(kind) = Kind::BOTH.into_iter().find(|kind| helpers[*kind].is_none()) {
-        let why = machine.helpers[kind].untrusted.clone();
+        let why = found[kind].untrusted.clone();
         return Err(Error::new(Code::Finding, format!("{} cannot be used", kind.helper()))
             .why(why.unwrap_or_else(|| "it is not installed".to_owned()))
-            .fix(machine.install));
+            .fix(machine()?.install));
     }
 
     let snapshot = host::snapshot(&host)?;

@@ -14,7 +14,8 @@ use crate::report::{engine_json, engine_text};
 pub(super) fn run(global: &Global, args: &Args, engine: Engine, output: Output) -> Result<u8> {
     let mut context = Context::load(global)?;
     let account = account(&mut context, args.user.as_deref(), "ask for")?;
-    let (machine, helpers) = host::machine(&context.root, Some(&account))?;
+    let (helpers, _) = host::helpers(&context.root)?;
+    let machine = || host::machine(&context.root, Some(&account));
     let person = (account.clone(), ranges(&context, &account)?);
     let spec = Spec { timeout: args.timeout.unwrap_or(CHECKS), ..spec(&person, helpers) };
     let seen = container::ask_engine(engine, &spec, &machine, &context.root)?;

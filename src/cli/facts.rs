@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::Global;
 use super::memory::{remember, remember_what_can_be};
+use crate::commit;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, Trust, read_named};
 use crate::idfile::Digest;
@@ -28,6 +29,14 @@ impl Context {
     /// As [`Context::load`], for a command that reports what is wrong with the files instead of refusing.
     pub(super) fn survey(global: &Global) -> Result<Self> {
         Self::gather(global, host::survey, remember_what_can_be)
+    }
+
+    /// As [`Context::load`], for a command that plans nothing: whom running user namespaces and other programs
+    /// give IDs is looked up only where an unfinished change is judged by it.
+    pub(super) fn of_files(global: &Global) -> Result<Self> {
+        let read =
+            |root: &Root| if commit::pending(root) { host::snapshot(root) } else { host::glance(root) };
+        Self::gather(global, read, remember)
     }
 
     fn gather(

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::facts::Context;
 use super::output::Output;
 use super::progress::Progress;
-use crate::container::{self, Spec, Stage, World};
+use crate::container::{self, LookAround, Spec, Stage, World};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Helpers, read_following};
 use crate::idmap::Userns;
@@ -16,7 +16,7 @@ use crate::planner::{Holders, Owner, Plan, sample};
 use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range};
 use crate::report::{error_text, proof as report};
-use crate::snapshot::{Account, Machine};
+use crate::snapshot::Account;
 
 /// How long the checks of one container may take where nobody says.
 pub(super) const CHECKS: Duration = Duration::from_secs(30);
@@ -74,7 +74,7 @@ impl People {
         if self.chosen.is_empty() {
             return Ok(Vec::new());
         }
-        let (machine, helpers) = host::machine(&context.root, None)?;
+        let (helpers, _) = host::helpers(&context.root)?;
         let accounts: Vec<Account> = self.chosen.iter().map(|(account, _)| account.clone()).collect();
         let files = PerKind::from_fn(|kind| &plan.files[kind].after);
         let login_defs =
@@ -86,7 +86,7 @@ impl People {
             }
         }
         let world = World::make(&context.snapshot, &context.policy, &stage, &helpers)?;
-        self.there(&world, &machine, progress)
+        self.there(&world, &|| host::machine(&context.root, None), progress)
     }
 
     /// Runs their containers in a world that is there.
@@ -96,7 +96,7 @@ impl People {
     pub(super) fn there(
         &self,
         world: &World,
-        machine: &Machine,
+        machine: LookAround<'_>,
         progress: &mut Progress,
     ) -> Result<Vec<Proof>> {
         self.each(progress, |person| world.prove(&self.spec(person, Helpers::default()), machine))
@@ -108,8 +108,8 @@ impl People {
     /// As [`container::run`].
     pub(super) fn on_host(&self, context: &Context, progress: &mut Progress) -> Result<Vec<Proof>> {
         self.each(progress, |person| {
-            let (machine, helpers) = host::machine(&context.root, Some(&person.0))?;
-            container::run(&self.spec(person, helpers), &machine)
+            let (helpers, _) = host::helpers(&context.root)?;
+            container::run(&self.spec(person, helpers), &|| host::machine(&context.root, Some(&person.0)))
         })
     }
 

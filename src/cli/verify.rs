@@ -63,7 +63,7 @@ fn attempt(global: &Global, args: &Args, output: Output) -> Result<Proof> {
     if let Some(proof) = why::without_proc(&userns) {
         return Ok(proof);
     }
-    let mut context = match Context::load(global) {
+    let mut context = match Context::of_files(global) {
         Ok(context) => context,
         Err(error) => return why::unreadable(global, args, &userns, error),
     };
@@ -147,7 +147,8 @@ fn prove(
     userns: Userns,
     stdout_to_stderr: bool,
 ) -> Result<Proof> {
-    let (machine, helpers) = host::machine(&context.root, Some(account))?;
+    let (helpers, _) = host::helpers(&context.root)?;
+    let machine = || host::machine(&context.root, Some(account));
     let command = (!args.command.is_empty()).then(|| args.command.clone());
     let person = (account.clone(), ranges(context, account)?);
     let root = args.rootfs.as_deref().map(root_folder).transpose()?;

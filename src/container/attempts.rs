@@ -9,7 +9,6 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, fchmod, fstat, stat};
-use nix::sys::wait::waitpid;
 use nix::unistd::{Gid, Pid, Uid, geteuid, getuid, setresgid, setresuid};
 
 use super::checks::Check;
@@ -69,12 +68,13 @@ impl Outside {
     }
 }
 
-/// Tries all of it in a child, which tells the root side itself.
+/// Tries all of it in a child, which tells the root side itself. Until it has been waited for, it is to find the
+/// mounts as they are now.
 ///
 /// # Errors
 /// What starting the child gives.
-pub(super) fn run(channel: &Channel, outside: &Outside) -> nix::Result<()> {
-    let child = sys::spawn(|| {
+pub(super) fn start(channel: &Channel, outside: &Outside) -> nix::Result<Pid> {
+    sys::spawn(|| {
         let told = say(channel, Check::Powerless, outside.powerless()).and_then(|()| {
             let outcome = match nested() {
                 Ok(()) => (ProbeStatus::Ok, "a second user namespace inside works".to_owned()),
@@ -83,8 +83,7 @@ pub(super) fn run(channel: &Channel, outside: &Outside) -> nix::Result<()> {
             say(channel, Check::Nested, outcome)
         });
         i32::from(told.is_err())
-    })?;
-    sys::retry(|| waitpid(child, None)).map(drop)
+    })
 }
 
 /// Makes a user namespace in this one, and becomes its root.

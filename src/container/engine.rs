@@ -4,14 +4,13 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use super::ask::{Answer, Asking};
-use super::{Spec, runner};
+use super::{LookAround, Spec, runner};
 use crate::error::Result;
 use crate::findings::{Asked, engine_cause, too_short};
 use crate::host::{self, Root, Runtime};
 use crate::idmap::{self, Extent};
 use crate::proof::{Engine, EngineProof, Failure, Kept, Place, Probe, ProbeStatus, Proof, Step};
 use crate::range::{Kind, PerKind};
-use crate::snapshot::Machine;
 use crate::text::escape;
 
 /// Shows both maps, an empty line between them.
@@ -31,7 +30,7 @@ type Maps = PerKind<Vec<Extent>>;
 ///
 /// # Errors
 /// As [`super::run`], and `read-failed` where its program cannot be looked at.
-pub fn ask_engine(engine: Engine, spec: &Spec, machine: &Machine, root: &Root) -> Result<EngineProof> {
+pub fn ask_engine(engine: Engine, spec: &Spec, machine: LookAround<'_>, root: &Root) -> Result<EngineProof> {
     let (program, helper) = host::program(root, engine.name())?;
     let mut seen = Seen {
         proof: EngineProof { engine, program: None, version: None, proof: unproven(spec) },
@@ -229,7 +228,7 @@ impl Seen {
     }
 
     /// The verdict. Where the engine is not as it should be a container of our own says whether it alone is.
-    fn judge(mut self, spec: &Spec, machine: &Machine) -> Result<EngineProof> {
+    fn judge(mut self, spec: &Spec, machine: LookAround<'_>) -> Result<EngineProof> {
         let proof = &mut self.proof.proof;
         proof.ok =
             proof.maps == proof.expected && proof.probes.iter().all(|p| p.status != ProbeStatus::Failed);

@@ -9,6 +9,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
+use nix::sys::wait::waitpid;
 use nix::unistd::{Gid, Uid, chdir, getpid, getuid, pivot_root, setgroups, setresgid, setresuid};
 
 use super::attempts::Outside;
@@ -52,12 +53,13 @@ fn run(
     }
     drop(mapped);
     become_first(request)?;
-    attempts::run(channel, outside).map_err(at(Step::Enter, "fork"))?;
+    let attempts = attempts::start(channel, outside).map_err(at(Step::Enter, "fork"))?;
     // The helpers and all else of the worker's: CMD, which has the same rights as this process, could take
     // them from it.
     sys::close_from(PROTOCOL_FD.unsigned_abs() + 1);
     // A host without network namespaces has containers still: what follows has a check of its own.
     let network = unshare(CloneFlags::CLONE_NEWNET);
+    sys::retry(|| waitpid(attempts, None)).map_err(at(Step::Enter, "wait"))?;
     let view = if words.is_empty() { None } else { Some(command::view(request.root.as_deref())?) };
     own_root()?;
     look(channel)?;

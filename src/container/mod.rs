@@ -25,9 +25,11 @@ mod world;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use crate::error::Result;
 use crate::host::Helpers;
 use crate::idmap::Userns;
 use crate::range::{Gid, Login, PerKind, Range, Uid};
+use crate::snapshot::Machine;
 
 pub use engine::ask_engine;
 pub use runner::run;
@@ -36,6 +38,9 @@ pub use world::{Stage, World};
 
 /// The first argument of the program when it is executed as the worker.
 pub const WORKER: &str = "__container";
+
+/// Looks at the machine. Only a container that failed asks for it.
+pub type LookAround<'a> = &'a dyn Fn() -> Result<Machine>;
 
 /// Which container to make.
 #[derive(Debug)]

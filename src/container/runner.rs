@@ -10,7 +10,6 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::Spec;
 use super::drop::Identity;
 pub(super) use super::launch::system;
 use super::launch::{self, Launch};
@@ -19,11 +18,11 @@ use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
 use super::terminal::Terminal;
 use super::verdict::{Seen, expected_maps, failed, own};
 use super::world::World;
+use super::{LookAround, Spec};
 use crate::error::{Code, Error, Result};
 use crate::idmap;
 use crate::proof::{Proof, Step};
 use crate::range::{Kind, PerKind};
-use crate::snapshot::Machine;
 use crate::sys::{self, Ignored};
 
 /// More messages than an honest container sends.
@@ -46,26 +45,26 @@ const FOREVER: Duration = Duration::from_secs(365 * 86400);
 /// # Errors
 /// `not-root` where the caller is neither root nor the user, `system` where the root side's own calls fail,
 /// `interrupted` where a signal ended it.
-pub fn run(spec: &Spec, machine: &Machine) -> Result<Proof> {
+pub fn run(spec: &Spec, machine: LookAround<'_>) -> Result<Proof> {
     run_in(spec, machine, None)
 }
 
 /// As [`run`]: on the host, or in a world as the user of that name there.
-pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> Result<Proof> {
+pub(super) fn run_in(spec: &Spec, machine: LookAround<'_>, world: Option<&World>) -> Result<Proof> {
     let identity = match world {
         Some(_) => Some(launch::identity_in_world(spec)),
         None => launch::identity(spec)?,
     };
     let maps = match expected_maps(spec) {
         Ok(maps) => maps,
-        Err(words) => return Ok(failed(spec, machine, world, Step::Prepare, words.as_bytes())),
+        Err(words) => return failed(spec, machine, world, Step::Prepare, words.as_bytes()),
     };
     let helpers = world.map_or(&spec.helpers, World::helpers);
     for kind in Kind::BOTH {
         if helpers[kind].is_none() {
             let step = if kind == Kind::Uid { Step::UidMap } else { Step::GidMap };
             let words = format!("{}: there is none that can be used", kind.helper());
-            return Ok(failed(spec, machine, world, step, words.as_bytes()));
+            return failed(spec, machine, world, step, words.as_bytes());
         }
     }
     let helpers: Vec<BorrowedFd<'_>> =
@@ -91,7 +90,7 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
         Ok(files) => files,
         Err(errno) => {
             let words = format!("a file of the user's: {}", errno.desc());
-            return Ok(failed(spec, machine, world, Step::Drop, words.as_bytes()));
+            return failed(spec, machine, world, Step::Drop, words.as_bytes());
         }
     };
     let launch = Launch { identity, stdio, own_session, world };
@@ -99,7 +98,7 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
         Ok(worker) => worker,
         Err(error) => {
             let words = format!("{}: {}", error.what, error.why);
-            return Ok(failed(spec, machine, world, Step::Drop, words.as_bytes()));
+            return failed(spec, machine, world, Step::Drop, words.as_bytes());
         }
     };
     drop(theirs);
@@ -129,7 +128,7 @@ pub(super) fn run_in(spec: &Spec, machine: &Machine, world: Option<&World>) -> R
     }
     drop(terminal);
     worker.end(&ours, seen.init.take());
-    Ok(seen.proof(spec, machine, ran?))
+    seen.proof(spec, machine, ran?)
 }
 
 /// Whose the check files are, as the host numbers it: the user's, or in a world those of the IDs that stand for

@@ -1,27 +1,25 @@
 //! From what was heard and what the kernel shows to a proof.
 
 mod judge;
+mod outside;
 
 use self::judge::{asked_too_much, judge_login};
+use self::outside::{Outside, look};
 
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
-use super::Spec;
 use super::checks::Check;
 use super::protocol::{Event, Incoming, LONGEST_WORDS};
 use super::world::World;
+use super::{LookAround, Spec};
+use crate::error::Result;
 use crate::findings::{self, Facts};
 use crate::idmap::{self, Extent};
-use crate::proof::{Identity, Place, Probe, ProbeStatus, Proof, Step};
+use crate::proof::{Failure, Identity, Place, Probe, ProbeStatus, Proof, Step};
 use crate::range::{Count, Kind, PerKind, Range, SubId};
-use crate::snapshot::Machine;
 use crate::sys;
 use crate::text::escape;
 
@@ -59,7 +57,7 @@ struct Claims {
 ///
 /// # Errors
 /// A sentence where the user has no range of a kind, or the IDs inside pass 2^32.
-pub(super) fn expected_maps(spec: &Spec) -> Result<PerKind<Vec<Extent>>, String> {
+pub(super) fn expected_maps(spec: &Spec) -> std::result::Result<PerKind<Vec<Extent>>, String> {
     if let Some(kind) = Kind::BOTH.into_iter().find(|kind| spec.ranges[*kind].is_empty()) {
         return Err(format!("no {} range for {} in the files", kind.file(), spec.user));
     }
@@ -75,11 +73,11 @@ pub(super) fn own(spec: &Spec) -> PerKind<u32> {
 /// The proof of a container that was never begun.
 pub(super) fn failed(
     spec: &Spec,
-    machine: &Machine,
+    machine: LookAround<'_>,
     world: Option<&World>,
     step: Step,
     words: &[u8],
-) -> Proof {
+) -> Result<Proof> {
     let expected = expected_maps(spec).unwrap_or_default();
     let mut seen = Seen::new(expected, own(spec), Pid::this(), world);
     seen.failure = Some((step, words.to_vec()));
@@ -165,7 +163,7 @@ impl Seen {
     }
 
     /// Compares the container's first process with what the host sees of it.
-    fn meet(&mut self, sender: Option<i32>) -> Result<(), &'static str> {
+    fn meet(&mut self, sender: Option<i32>) -> std::result::Result<(), &'static str> {
         let claims = self.claims.ok_or("the container did not say who it is")?;
         let Outside { pid, uid, login, maps } = look(sender, self.worker)?;
         let login = judge_login(claims, login, &maps.uid);
@@ -231,19 +229,13 @@ impl Seen {
     }
 
     /// The verdict, with the cause of what failed.
-    pub(super) fn proof(mut self, spec: &Spec, machine: &Machine, exit: Option<u8>) -> Proof {
+    pub(super) fn proof(mut self, spec: &Spec, machine: LookAround<'_>, exit: Option<u8>) -> Result<Proof> {
         let ok = self.agrees();
         self.tell(spec);
         let disagreement = (!ok).then(|| (Step::Probe, self.disagreement()));
         let words = self.failure.map(|(step, words)| (step, escape(&words))).or(disagreement);
-        let facts = Facts {
-            machine,
-            user: &spec.user,
-            uid: spec.uid,
-            gid: spec.gid,
-            ranges: PerKind { uid: &spec.ranges.uid, gid: &spec.ranges.gid },
-        };
-        Proof {
+        let failure = words.map(|(step, words)| because(spec, machine, step, words)).transpose()?;
+        Ok(Proof {
             ok,
             place: if self.world.is_some() { Place::World } else { Place::Host },
             user: spec.user.to_string(),
@@ -254,62 +246,25 @@ impl Seen {
             expected: self.expected,
             identity: self.identity,
             probes: self.probes,
-            failure: words.map(|(step, words)| {
-                asked_too_much(spec, step, &words).unwrap_or_else(|| findings::cause(step, words, &facts))
-            }),
+            failure,
             command_exit: exit.map(i32::from),
-        }
+        })
     }
 }
 
-/// Longest file of /proc that is read: two pages, while a map fits one.
-const LONGEST_PROC: u64 = 64 << 10;
-
-/// The container's first process as the host sees it.
-struct Outside {
-    pid: i32,
-    uid: u32,
-    /// `None` where the kernel keeps no login uids.
-    login: Option<u32>,
-    maps: PerKind<Vec<Extent>>,
-}
-
-/// Reads the container's maps and its first process's IDs from the host's side. The kernel named
-/// the sender; that it is the worker's child and pid 1 of its own namespace is checked here, so that no
-/// other process of the user's can stand in for it.
-fn look(sender: Option<i32>, worker: Pid) -> Result<Outside, &'static str> {
-    let unseen = "the host cannot see the container in /proc";
-    let pid = sender.filter(|pid| *pid > 0).ok_or(unseen)?;
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    // Held open: it goes on meaning this process, whatever becomes of the pid.
-    let folder = open(format!("/proc/{pid}").as_str(), flags, Mode::empty()).map_err(|_| unseen)?;
-    let status = read(&folder, "status").map_err(|_| unseen)?;
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        Some(line.split_ascii_whitespace().collect::<Vec<_>>())
+/// The cause of what failed: now the machine is looked at.
+fn because(spec: &Spec, machine: LookAround<'_>, step: Step, words: String) -> Result<Failure> {
+    if let Some(failure) = asked_too_much(spec, step, &words) {
+        return Ok(failure);
+    }
+    let facts = Facts {
+        machine: &machine()?,
+        user: &spec.user,
+        uid: spec.uid,
+        gid: spec.gid,
+        ranges: PerKind { uid: &spec.ranges.uid, gid: &spec.ranges.gid },
     };
-    let parent = field("PPid").and_then(|words| words.first()?.parse().ok());
-    let first = field("NSpid").is_none_or(|words| words.last() == Some(&"1"));
-    if parent != Some(worker.as_raw()) || !first {
-        return Err("another process answered in the container's place");
-    }
-    let uid = field("Uid").and_then(|words| words.first()?.parse().ok()).ok_or(unseen)?;
-    let maps = PerKind::try_from_fn(|kind| {
-        let text = read(&folder, &format!("{}_map", kind.name())).map_err(|_| unseen)?;
-        idmap::parse(&text).ok_or(unseen)
-    })?;
-    let login = read(&folder, "loginuid").ok().and_then(|text| text.trim().parse().ok());
-    Ok(Outside { pid, uid, login, maps })
-}
-
-fn read(folder: &OwnedFd, name: &str) -> nix::Result<String> {
-    let file = openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let mut text = String::new();
-    std::fs::File::from(file)
-        .take(LONGEST_PROC)
-        .read_to_string(&mut text)
-        .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
-    Ok(text)
+    Ok(findings::cause(step, words, &facts))
 }
 
 #[cfg(test)]
@@ -391,7 +346,7 @@ mod tests {
     #[test]
     fn a_file_that_belongs_to_somebody_else_fails() {
         let seen = seen(Pid::this());
-        let file = open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+        let file = OwnedFd::from(std::fs::File::open("/proc/self/exe").unwrap());
         let probe = seen.judge_file(Check::FileOne, Some(&file));
         assert_eq!(probe.status, ProbeStatus::Failed);
         assert!(probe.message.ends_with("not 100000:100000"), "{}", probe.message);

@@ -58,13 +58,15 @@ fn work(channel: &Channel, command: &[OsString]) -> Result<(), Failed> {
     let _ = channel.send(&Event::At(Step::Unshare), &[]);
     let (mapped, mut tell) = std::io::pipe().map_err(|e| (Step::Unshare, e.to_string()))?;
     let container = make(channel, &request, command, mapped, &tell)?;
-    for (kind, helper) in [(Kind::Uid, newuidmap), (Kind::Gid, newgidmap)] {
-        let step = if kind == Kind::Uid { Step::UidMap } else { Step::GidMap };
-        let _ = channel.send(&Event::At(step), &[]);
-        let deadline = Instant::now() + Duration::from_millis(request.timeout);
-        // Ending this process ends the container, so an early return leaves nothing behind.
-        map(&helper, kind, container, &request.maps[kind], deadline).map_err(|words| (step, words))?;
-    }
+    let _ = channel.send(&Event::At(Step::UidMap), &[]);
+    let deadline = Instant::now() + Duration::from_millis(request.timeout);
+    // Both at once: neither map is a condition of the other. Ending this process ends helpers and container, so an
+    // early return leaves nothing behind.
+    let [uid, gid] = [(Kind::Uid, newuidmap), (Kind::Gid, newgidmap)]
+        .map(|(kind, file)| Helper::start(&file, kind, container, &request.maps[kind]));
+    uid.and_then(|helper| helper.end(deadline)).map_err(|words| (Step::UidMap, words))?;
+    let _ = channel.send(&Event::At(Step::GidMap), &[]);
+    gid.and_then(|helper| helper.end(deadline)).map_err(|words| (Step::GidMap, words))?;
     let _ = channel.send(&Event::At(Step::Enter), &[]);
     tell.write_all(b"m").map_err(|e| (Step::Enter, e.to_string()))?;
     drop(tell);
@@ -95,61 +97,68 @@ fn make(
     sys::spawn_container(flags, child).map_err(|errno| (Step::Unshare, format!("clone: {}", errno.desc())))
 }
 
-/// Runs a helper by its descriptor: `newuidmap PID INSIDE OUTSIDE COUNT …`.
-fn map(
-    helper: &OwnedFd,
-    kind: Kind,
-    container: Pid,
-    map: &[Extent],
-    deadline: Instant,
-) -> Result<(), String> {
-    let numbers = map.iter().flat_map(|e| [u64::from(e.inside), u64::from(e.outside), e.count]);
-    let words = std::iter::once(kind.helper().to_owned())
-        .chain(std::iter::once(container.to_string()))
-        .chain(numbers.map(|n| n.to_string()));
-    let arguments: Vec<CString> =
-        words.map(CString::new).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-    // Its words are compared with known ones, so they must not be translated.
-    let environment: [&CStr; 2] = [c"PATH=/usr/sbin:/usr/bin:/sbin:/bin", c"LC_ALL=C"];
+/// A helper that writes a map.
+struct Helper {
+    child: Pid,
+    /// What it says.
+    heard: PipeReader,
+    /// Held by this process alone: when it is gone, so is a helper that hangs, whose root's rights take the
+    /// parent-death signal away.
+    held: PipeWriter,
+}
 
-    let (mut heard, said) = std::io::pipe().map_err(|e| e.to_string())?;
-    // Held by this process alone: when it is gone, so is a helper that hangs, whose root's rights take the
-    // parent-death signal away.
-    let (leash, held) = std::io::pipe().map_err(|e| e.to_string())?;
-    let child = sys::spawn(|| {
-        for (fd, at) in [(leash.as_fd(), 0), (said.as_fd(), 1), (said.as_fd(), 2)] {
-            let Ok(fd) = sys::install_fd(fd, at, false) else { return 127 };
-            std::mem::forget(fd);
-        }
-        if sys::die_with_writer(leash.as_fd()).is_err() {
-            return 127;
-        }
-        let Err(errno) = execveat(helper, c"", &arguments, &environment, AtFlags::AT_EMPTY_PATH);
-        let _ = writeln!(std::io::stderr(), "{}: {}", kind.helper(), errno.desc());
-        127
-    })
-    .map_err(|errno| format!("fork: {}", errno.desc()))?;
-    drop(said);
+impl Helper {
+    /// Starts one by its descriptor: `newuidmap PID INSIDE OUTSIDE COUNT …`.
+    fn start(file: &OwnedFd, kind: Kind, container: Pid, map: &[Extent]) -> Result<Self, String> {
+        let numbers = map.iter().flat_map(|e| [u64::from(e.inside), u64::from(e.outside), e.count]);
+        let words = std::iter::once(kind.helper().to_owned())
+            .chain(std::iter::once(container.to_string()))
+            .chain(numbers.map(|n| n.to_string()));
+        let arguments: Vec<CString> =
+            words.map(CString::new).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+        // Its words are compared with known ones, so they must not be translated.
+        let environment: [&CStr; 2] = [c"PATH=/usr/sbin:/usr/bin:/sbin:/bin", c"LC_ALL=C"];
 
-    let mut words = Vec::new();
-    let result = listen(&mut heard, &mut words, deadline);
-    if result.is_err() {
-        // A helper keeps the caller's real uid, so its caller may end it.
-        let _ = kill(child, Signal::SIGKILL);
+        let (heard, said) = std::io::pipe().map_err(|e| e.to_string())?;
+        let (leash, held) = std::io::pipe().map_err(|e| e.to_string())?;
+        let child = sys::spawn(|| {
+            for (fd, at) in [(leash.as_fd(), 0), (said.as_fd(), 1), (said.as_fd(), 2)] {
+                let Ok(fd) = sys::install_fd(fd, at, false) else { return 127 };
+                std::mem::forget(fd);
+            }
+            if sys::die_with_writer(leash.as_fd()).is_err() {
+                return 127;
+            }
+            let Err(errno) = execveat(file, c"", &arguments, &environment, AtFlags::AT_EMPTY_PATH);
+            let _ = writeln!(std::io::stderr(), "{}: {}", kind.helper(), errno.desc());
+            127
+        });
+        let child = child.map_err(|errno| format!("fork: {}", errno.desc()))?;
+        Ok(Self { child, heard, held })
     }
-    let status = wait(child);
-    drop(held);
-    let words = String::from_utf8_lossy(&words).trim_end().to_owned();
-    match (result, status) {
-        (Ok(()), Some(WaitStatus::Exited(_, 0))) => Ok(()),
-        (Err(Errno::ETIMEDOUT), _) => Err(format!("{NO_ANSWER} {words}").trim_end().to_owned()),
-        (_, Some(WaitStatus::Exited(_, code))) if words.is_empty() => {
-            Err(format!("exit code {code} without a word"))
+
+    /// Waits until it has written its map; else gives its words.
+    fn end(mut self, deadline: Instant) -> Result<(), String> {
+        let mut words = Vec::new();
+        let result = listen(&mut self.heard, &mut words, deadline);
+        if result.is_err() {
+            // A helper keeps the caller's real uid, so its caller may end it.
+            let _ = kill(self.child, Signal::SIGKILL);
         }
-        (_, Some(WaitStatus::Signaled(_, signal, _))) => {
-            Err(format!("ended by {} {words}", signal.as_str()).trim_end().to_owned())
+        let status = wait(self.child);
+        drop(self.held);
+        let words = String::from_utf8_lossy(&words).trim_end().to_owned();
+        match (result, status) {
+            (Ok(()), Some(WaitStatus::Exited(_, 0))) => Ok(()),
+            (Err(Errno::ETIMEDOUT), _) => Err(format!("{NO_ANSWER} {words}").trim_end().to_owned()),
+            (_, Some(WaitStatus::Exited(_, code))) if words.is_empty() => {
+                Err(format!("exit code {code} without a word"))
+            }
+            (_, Some(WaitStatus::Signaled(_, signal, _))) => {
+                Err(format!("ended by {} {words}", signal.as_str()).trim_end().to_owned())
+            }
+            _ => Err(words),
         }
-        _ => Err(words),
     }
 }
 

@@ -9,7 +9,7 @@ use nix::fcntl::OFlag;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::stat::Mode;
 
-use super::helpers::{Helpers, helpers};
+use super::helpers::helpers;
 use super::mounts::covers_of_proc;
 use super::surroundings::{packages, search_path, status, status_id};
 use super::{Root, read_proc_of};
@@ -19,20 +19,20 @@ use crate::range::{Kind, PerKind, Uid};
 use crate::snapshot::{Account, Helper, Kernel, Machine, Packages, Process, Processes};
 use crate::text::escape;
 
-/// Looks at a system, for containers of `account`. The helpers come opened. Below a root kernel, process and
-/// PATH are what its own `/proc` says, which most trees do not have.
+/// Looks at a system, for containers of `account`. Below a root kernel, process and PATH are what its own `/proc`
+/// says, which most trees do not have.
 ///
 /// # Errors
 /// `read-failed` where something is there and cannot be read.
-pub fn machine(root: &Root, account: Option<&Account>) -> Result<(Machine, Helpers)> {
-    let (opened, mut facts) = helpers(root)?;
+pub fn machine(root: &Root, account: Option<&Account>) -> Result<Machine> {
+    let (_, mut facts) = helpers(root)?;
     for kind in Kind::BOTH {
         let shadow = shadowing(root, &facts[kind], kind);
         facts[kind].shadow_powerless = shadow.as_deref().is_some_and(|path| powerless(root, path));
         facts[kind].shadowed_by = shadow.map(|path| crate::text::path(&path));
     }
     let process = process(root, account)?;
-    Ok((Machine { helpers: facts, kernel: kernel(root)?, process, install: install(root)? }, opened))
+    Ok(Machine { helpers: facts, kernel: kernel(root)?, process, install: install(root)? })
 }
 
 /// The first program of the helper's name in the caller's PATH, where it is another one. Nothing is decided
@@ -216,11 +216,12 @@ mod tests {
 
     #[test]
     fn this_machine_can_be_looked_at() {
-        let (machine, helpers) = machine(&Root::system().unwrap(), None).unwrap();
+        let root = Root::system().unwrap();
+        let (machine, (opened, _)) = (machine(&root, None).unwrap(), helpers(&root).unwrap());
         assert!(machine.kernel.user_namespaces && machine.process.maps.uid[0].inside == 0);
         for (kind, helper) in machine.helpers.iter() {
             let usable = helper.path.is_some() && helper.untrusted.is_none();
-            assert_eq!(usable, helpers[kind].is_some());
+            assert_eq!(usable, opened[kind].is_some());
         }
     }
 }

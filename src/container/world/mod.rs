@@ -30,7 +30,7 @@ use self::init::{Copies, Word};
 use super::drop::Refusal;
 use super::protocol::Channel;
 use super::runner::run_in;
-use super::{Spec, runner};
+use super::{LookAround, Spec, runner};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Helpers};
 use crate::idmap::{self, Extent};
@@ -38,7 +38,7 @@ use crate::planner;
 use crate::policy::Policy;
 use crate::proof::Proof;
 use crate::range::{Kind, PerKind, Range, RangeSet};
-use crate::snapshot::{Machine, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::sys;
 
 /// What is tried where a limit on namespaces shows.
@@ -133,7 +133,7 @@ impl World {
     ///
     /// # Errors
     /// As [`super::run`]; `usage` where the spec has a CMD.
-    pub fn prove(&self, spec: &Spec, machine: &Machine) -> Result<Proof> {
+    pub fn prove(&self, spec: &Spec, machine: LookAround<'_>) -> Result<Proof> {
         if spec.command.is_some() {
             return Err(Error::new(Code::Usage, "a command cannot be run on planned files")
                 .why("in a world only the checks run")

@@ -20,7 +20,10 @@ fn stopped_after(sandbox: &Sandbox, call: &str) -> [Output; 3] {
     let [root, child] = pids.lines().collect::<Vec<_>>()[..] else { panic!("{pids}") };
     let attack = |pid: &str| sandbox.as_user("alice").run(&format!("hostile attack {pid}")).ok();
     let tried = [attack(root), attack(child)];
-    sandbox.run(&format!("grep -q '^State:.T' /proc/{child}/status && kill -CONT {child}")).ok();
+    // Whoever lets go of a stopped process that it traced wakes it for as long as it takes to stop again.
+    let again =
+        format!("until grep -q '^State:.T' /proc/{child}/status; do sleep 0.05; done; kill -CONT {child}");
+    sandbox.run(&again).ok();
     let [root, child] = tried;
     [root, child, sandbox.run("until [ -s /tmp/code ]; do sleep 0.05; done; cat /tmp/code /tmp/verify").ok()]
 }

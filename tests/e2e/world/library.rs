@@ -47,7 +47,7 @@ fn driver() {
     let root = Root::system().unwrap();
     let mut snapshot = host::snapshot(&root).unwrap();
     let alice = host::find_user(&mut snapshot, b"alice").unwrap();
-    let (machine, helpers) = host::machine(&root, None).unwrap();
+    let (helpers, _) = host::helpers(&root).unwrap();
     for (line, range) in [("alice:0:65536\n", "0:65536"), ("alice:0:1000\n", "0:1000")] {
         let file = Document::new(line.as_bytes().to_vec());
         let files = PerKind { uid: &file, gid: &file };
@@ -71,7 +71,7 @@ fn driver() {
             root: None,
             helpers: Helpers::default(),
         };
-        let proof = world.prove(&spec, &machine).unwrap();
+        let proof = world.prove(&spec, &|| host::machine(&root, None)).unwrap();
         // The kernel maps no ID twice, and 1001 is one of the first 65536. Of the first 1000 one is root's.
         let failure = proof.failure.expect("such a container is no good");
         let words = if range.last() < 1001 { "done to the host: chmod" } else { "uid_map failed" };
