@@ -95,10 +95,13 @@ fn finish(
     decision: &Decision,
     present: PerKind<Option<Document>>,
 ) -> Result<()> {
-    let after = swap::edited(&present, &decision.edits)?;
-    let swap = Swap::new(work.etc, &decision.edits, present, after);
+    let edits = PerKind::from_fn(|kind| &decision.edits[kind][..]);
+    let after = swap::edited(&present, &edits)?;
+    let swap = Swap::new(work.etc, &edits, present, after);
     let completes = decision.verdict.outcome() == "completed";
-    let ready = swap.prepare().and_then(|()| if completes { work.store.prepare(journal) } else { Ok(()) });
+    let entry = HistoryEntry { recovered: true, ..journal.entry.clone() };
+    let ready =
+        swap.prepare().and_then(|()| if completes { work.store.prepare(journal, &entry) } else { Ok(()) });
     let swapped = ready.and_then(|()| {
         // Also where nothing is left to rename: what the dead process renamed need not last yet.
         let swapped = if completes || swap.changes() { swap.swap() } else { Ok(()) };
@@ -112,7 +115,6 @@ fn finish(
         return Err(error);
     }
     if completes {
-        let entry = HistoryEntry { recovered: true, ..journal.entry.clone() };
         work.store.finish(&entry).map_err(unconfirmed)?;
     } else {
         work.store.discard();
@@ -124,7 +126,7 @@ fn finish(
         let entry = HistoryEntry { taken_back: true, files, ..journal.entry.clone() };
         // It teaches the ledger nothing, but no history is without one.
         let bare = Journal { ledger: Vec::new(), ..journal.clone() };
-        work.store.prepare(&bare).and_then(|()| work.store.finish(&entry)).map_err(unconfirmed)?;
+        work.store.prepare(&bare, &entry).and_then(|()| work.store.finish(&entry)).map_err(unconfirmed)?;
     }
     remove_temps(work)?;
     work.end()

@@ -38,8 +38,9 @@ struct Open {
     _lock: File,
     /// `None` where there is none yet.
     ledger: Option<Ledger>,
-    /// The ledger as it will be, once prepared.
+    /// The ledger as it will be, and the line that the history gets, once prepared.
     next: Option<Ledger>,
+    line: Vec<u8>,
     /// How many entries the history holds, the transaction of the last, and what stands after it.
     entries: usize,
     last: Option<String>,
@@ -92,8 +93,8 @@ impl Store {
             }
             _ => {}
         }
-        let open =
-            Open { state, history, _lock: lock, ledger, next: None, entries, last, torn, keep: keep.max(1) };
+        let (next, line, keep) = (None, Vec::new(), keep.max(1));
+        let open = Open { state, history, _lock: lock, ledger, next, line, entries, last, torn, keep };
         Ok(Self { open: Some(open), notes })
     }
 
@@ -103,8 +104,8 @@ impl Store {
         open.mend(journal, notes)
     }
 
-    /// Makes sure that what [`Store::finish`] will write has room.
-    pub(super) fn prepare(&mut self, journal: &Journal) -> Result<()> {
+    /// Makes sure that what [`Store::finish`] will write has room: the journal's notes, and this entry.
+    pub(super) fn prepare(&mut self, journal: &Journal, entry: &HistoryEntry) -> Result<()> {
         self.mend(journal)?;
         let Self { open: Some(open), .. } = self else { return Ok(()) };
         if !journal.ledger.is_empty() || open.ledger.is_none() {
@@ -116,7 +117,8 @@ impl Store {
         let failed = |errno| open.history.failed("reserve room in", ENTRIES, errno);
         let file = open.entries_file().map_err(failed)?;
         let size = fstat(&file).map_err(failed)?.st_size;
-        let len = i64::try_from(journal.entry.to_line().len()).map_err(|_| failed(Errno::EFBIG))?;
+        open.line = entry.to_line();
+        let len = i64::try_from(open.line.len()).map_err(|_| failed(Errno::EFBIG))?;
         match retry(|| fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, size, len)) {
             Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
             Err(errno) => Err(failed(errno)),
@@ -134,7 +136,7 @@ impl Store {
         }
     }
 
-    /// Writes ledger and history entry, whichever is missing, and makes them durable.
+    /// Writes ledger and history entry as prepared, whichever is missing, and makes them durable.
     pub(super) fn finish(&mut self, entry: &HistoryEntry) -> Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         if let Some(next) = open.next.take() {
@@ -151,7 +153,7 @@ impl Store {
         // What a process that was killed has written is not written again, but need not last yet.
         if open.last.as_ref() != Some(&entry.transaction) {
             // At its place: nobody else writes here, and a part that is written again is the same part.
-            file.write_all_at(&entry.to_line(), end).map_err(|e| failed(errno(&e)))?;
+            file.write_all_at(&open.line, end).map_err(|e| failed(errno(&e)))?;
             open.entries += 1;
             open.last = Some(entry.transaction.clone());
         }

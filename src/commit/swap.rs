@@ -65,14 +65,14 @@ pub(super) fn read(root: &Root, etc: &Folder) -> Result<PerKind<Option<Document>
 /// The documents after the edits; a file without edits keeps every byte.
 pub(super) fn edited(
     present: &PerKind<Option<Document>>,
-    edits: &PerKind<Vec<LineEdit>>,
+    edits: &PerKind<&[LineEdit]>,
 ) -> Result<PerKind<Document>> {
     PerKind::try_from_fn(|kind| {
         let document = present[kind].clone().unwrap_or_default();
         if edits[kind].is_empty() {
             return Ok(document);
         }
-        document.edited(&edits[kind]).map_err(|error| {
+        document.edited(edits[kind]).map_err(|error| {
             Error::new(Code::Stale, format!("the change does not fit /etc/{}", kind.file()))
                 .why(error.to_string())
                 .fix("plan again")
@@ -84,7 +84,7 @@ impl<'f> Swap<'f> {
     /// The files that have edits.
     pub(super) fn new(
         etc: &'f Folder,
-        edits: &PerKind<Vec<LineEdit>>,
+        edits: &PerKind<&[LineEdit]>,
         mut before: PerKind<Option<Document>>,
         after: PerKind<Document>,
     ) -> Self {

@@ -138,7 +138,7 @@ impl Work<'_> {
     /// From the journal to the journal's end. What does not follow from `before` by the edits is found
     /// here, before anything is written.
     fn write(&mut self, change: &Change, before: PerKind<Option<Document>>) -> Result<HistoryEntry> {
-        let edits = PerKind::from_fn(|kind| change.files[kind].edits.clone());
+        let edits = PerKind::from_fn(|kind| &change.files[kind].edits[..]);
         let after = swap::edited(&before, &edits)?;
         let entry = entry(change, &after);
         let documents = PerKind::from_fn(|kind| before[kind].clone().unwrap_or_default());
@@ -150,7 +150,7 @@ impl Work<'_> {
         let ready = self
             .begin(&journal)
             .and_then(|()| swap.prepare())
-            .and_then(|()| self.store.prepare(&journal))
+            .and_then(|()| self.store.prepare(&journal, &journal.entry))
             .and_then(|()| self.in_time());
         if let Err(error) = ready {
             return Err(self.roll_back(&swap, error));

@@ -45,10 +45,14 @@ impl Journal {
 
     /// Two lines: the schema with the SHA-256 of the second, and the second.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let head = |body: &[u8]| format!("{SCHEMA} {}\n", Digest::of(body)).into_bytes();
+        // Its place first: the second line may be long, and is not copied.
+        let mut bytes = head(&[]);
+        let place = bytes.len();
         // Strings, numbers and maps with string keys always serialise.
-        let body = serde_json::to_vec(self).unwrap_or_default();
-        let mut bytes = format!("{SCHEMA} {}\n", Digest::of(&body)).into_bytes();
-        bytes.extend_from_slice(&body);
+        let _ = serde_json::to_writer(&mut bytes, self);
+        let (first, body) = bytes.split_at_mut(place);
+        first.copy_from_slice(&head(body));
         bytes.push(b'\n');
         bytes
     }

@@ -49,9 +49,12 @@ const SEAL: &[u8] = b",\"sum\":\"";
 
 /// A JSON object with a checksum of itself as its last field: one flipped bit is found.
 fn seal(mut object: Vec<u8>) -> Vec<u8> {
-    let sum = sum(&object);
+    let sum = sum([&object[..]]);
     object.pop();
-    [&object, SEAL, sum.as_bytes(), b"\"}\n"].concat()
+    for part in [SEAL, sum.as_bytes(), b"\"}\n"] {
+        object.extend_from_slice(part);
+    }
+    object
 }
 
 /// Whether an object that [`seal`] made is as it was written.
@@ -62,15 +65,15 @@ fn check_seal(bytes: &[u8]) -> Result<(), StateError> {
     };
     let Some((object, found)) = rest.split_last_chunk::<16>() else { return damaged("it is too short") };
     let Some(object) = object.strip_suffix(SEAL) else { return damaged("it has no checksum") };
-    if sum(&[object, b"}"].concat()).as_bytes() == found {
+    if sum([object, b"}"]).as_bytes() == found {
         return Ok(());
     }
     damaged("its checksum does not match")
 }
 
 /// The first 16 digits of the SHA-256: against damage, not against forgery.
-fn sum(bytes: &[u8]) -> String {
-    crate::idfile::Digest::of(bytes).to_string().chars().take(16).collect()
+fn sum<const N: usize>(parts: [&[u8]; N]) -> String {
+    crate::idfile::Digest::of_parts(parts).to_string().chars().take(16).collect()
 }
 
 /// Reads JSON whose `schema` says that it is `schema`, before anything else of it is looked at, and which is as

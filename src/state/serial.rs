@@ -1,26 +1,28 @@
 //! Bytes, ranges and line edits in JSON, without losing a byte and still readable by a person.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes as a string where they are UTF-8, else as `{"hex": "…"}`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Text {
-    Plain(String),
+enum Text<'a> {
+    Plain(Cow<'a, str>),
     Hex { hex: String },
 }
 
-impl Text {
-    fn of(bytes: &[u8]) -> Self {
+impl<'a> Text<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Plain(text.to_owned()),
+            Ok(text) => Self::Plain(text.into()),
             Err(_) => Self::Hex { hex: crate::text::to_hex(bytes) },
         }
     }
 
     fn bytes<E: serde::de::Error>(self) -> Result<Vec<u8>, E> {
         match self {
-            Self::Plain(text) => Ok(text.into_bytes()),
+            Self::Plain(text) => Ok(text.into_owned().into_bytes()),
             Self::Hex { hex } => {
                 crate::text::from_hex(&hex).ok_or_else(|| E::custom("not hexadecimal digits"))
             }
@@ -50,7 +52,7 @@ pub(super) mod lines {
     }
 
     pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Vec<u8>>, D::Error> {
-        Vec::<Text>::deserialize(d)?.into_iter().map(Text::bytes).collect()
+        Vec::<Text<'_>>::deserialize(d)?.into_iter().map(Text::bytes).collect()
     }
 }
 
@@ -77,12 +79,12 @@ pub(super) mod edits {
 
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Edit {
+    struct Edit<'a> {
         line: usize,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        old: Option<Text>,
+        old: Option<Text<'a>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        new: Option<Text>,
+        new: Option<Text<'a>>,
     }
 
     pub(in crate::state) fn serialize<S: Serializer>(edits: &[LineEdit], s: S) -> Result<S::Ok, S::Error> {
@@ -94,13 +96,13 @@ pub(super) mod edits {
     }
 
     pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<LineEdit>, D::Error> {
-        let edit = |edit: Edit| {
+        let edit = |edit: Edit<'_>| {
             Ok(LineEdit {
                 line: edit.line,
                 old: edit.old.map(Text::bytes).transpose()?,
                 new: edit.new.map(Text::bytes).transpose()?,
             })
         };
-        Vec::<Edit>::deserialize(d)?.into_iter().map(edit).collect()
+        Vec::<Edit<'_>>::deserialize(d)?.into_iter().map(edit).collect()
     }
 }
