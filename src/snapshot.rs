@@ -5,6 +5,7 @@ mod disk;
 mod distribution;
 mod machine;
 mod owned;
+mod places;
 mod site;
 mod surroundings;
 

@@ -1,5 +1,9 @@
 //! Foreign bytes made safe: for a terminal, for one line of a log, and as a word of a shell command.
 
+mod part;
+
+pub use part::Part;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;

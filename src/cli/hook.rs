@@ -95,7 +95,7 @@ fn serve(
     deadline.set(WHOLE).map_err(slow)?;
     // Nearly every login ends here, without a look-up for whoever's lines have the name.
     let mut glance = host::glance(&root(global)?)?;
-    if planner::has_both(&glance, &Owner { label: user.as_bytes().to_vec(), account: None }) {
+    if planner::has_both(&glance, &Owner { label: user.as_bytes().into(), account: None }) {
         return Ok(());
     }
     let Some(account) = host::look_up_name(&mut glance, user)? else {

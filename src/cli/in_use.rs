@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::host::{self, User};
 use crate::planner::{Action, Plan, Refusal, Warning};
 use crate::range::{Kind, PerKind, Range, RangeSet};
-use crate::text::{escape, shell_word};
+use crate::text::{Part, escape, shell_word};
 
 /// So many processes are named.
 const NAMED: usize = 5;
@@ -22,7 +22,7 @@ pub(super) fn judged(
     context: &mut Context,
     mut plan: Plan,
     force: bool,
-    without: impl FnOnce(&mut Context, &[Vec<u8>]) -> Result<Plan>,
+    without: impl FnOnce(&mut Context, &[Part]) -> Result<Plan>,
 ) -> Result<Plan> {
     let taken = taken(&plan);
     if taken.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn judged(
         taken.values().flatten().filter(|(k, _)| *k == kind).map(|(_, range)| *range).collect()
     });
     let usage = host::usage(&context.snapshot, &all);
-    let busy: Vec<(Vec<u8>, Error)> = taken
+    let busy: Vec<(Part, Error)> = taken
         .into_iter()
         .filter_map(|(user, ranges)| {
             let users: Vec<&User> =
@@ -47,7 +47,7 @@ pub(super) fn judged(
         })
         .collect();
     if !force && !busy.is_empty() {
-        let users: Vec<Vec<u8>> = busy.iter().map(|(user, _)| user.clone()).collect();
+        let users: Vec<Part> = busy.iter().map(|(user, _)| user.clone()).collect();
         plan = without(context, &users)?;
     }
     for (user, error) in busy {
@@ -67,8 +67,8 @@ pub(super) fn judged(
 }
 
 /// What the plan takes from each user.
-fn taken(plan: &Plan) -> BTreeMap<Vec<u8>, Vec<(Kind, Range)>> {
-    let mut taken: BTreeMap<Vec<u8>, Vec<(Kind, Range)>> = BTreeMap::new();
+fn taken(plan: &Plan) -> BTreeMap<Part, Vec<(Kind, Range)>> {
+    let mut taken: BTreeMap<Part, Vec<(Kind, Range)>> = BTreeMap::new();
     for a in plan.assignments.iter().filter(|a| matches!(a.action, Action::Release | Action::Forget)) {
         taken.entry(a.user.clone()).or_default().push((a.kind, a.range));
     }

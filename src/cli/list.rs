@@ -14,6 +14,7 @@ use crate::planner::{self, Owned, Owner};
 use crate::range::{Kind, PerKind};
 use crate::report::{FILES, NSS, error_text, list_json, list_text, map_svg, map_text, subid_lines};
 use crate::snapshot::Account;
+use crate::text::Part;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     if args.subid && output.json {
@@ -127,13 +128,13 @@ fn draw(context: &Context, args: &Args, output: Output) -> Result<u8> {
 }
 
 /// How lines spell these users: an account's spellings, or what stands in the files as typed.
-fn spellings(context: &mut Context, users: &[OsString]) -> Result<HashSet<Vec<u8>>> {
+fn spellings(context: &mut Context, users: &[OsString]) -> Result<HashSet<Part>> {
     let mut all = HashSet::new();
     for typed in users.iter().map(|user| bytes(user)) {
         match host::find_user(&mut context.snapshot, &typed) {
             Ok(account) => all.extend(Owner::account(account).spellings(&context.snapshot.accounts)),
             Err(_) if planner::owners(&context.snapshot).any(|o| o.owner == typed) => {
-                all.insert(typed);
+                all.insert(typed.into());
             }
             Err(error) => return Err(error),
         }

@@ -20,7 +20,7 @@ use crate::planner::{self, Forget, Owner, Plan, Refusal, Release, Warning};
 use crate::range::{PerKind, Range, RangeSet};
 use crate::report::scan::{Scan, scan_json, scan_text};
 use crate::snapshot::Snapshot;
-use crate::text::{escape, shell_word};
+use crate::text::{Part, escape, shell_word};
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let Args { users, stale, forget, .. } = args;
@@ -83,7 +83,7 @@ impl Request {
             Self::Forget(forget) => PerKind::from_fn(|_| [forget.range].into_iter().collect()),
             Self::Release(release) => {
                 let accounts = &snapshot.accounts;
-                let mine: HashSet<Vec<u8>> =
+                let mine: HashSet<Part> =
                     release.owners.iter().flat_map(|owner| owner.spellings(accounts)).collect();
                 PerKind::from_fn(|kind| {
                     let lines = snapshot.files[kind].claims().filter(|claim| mine.contains(claim.owner));
@@ -166,7 +166,7 @@ impl Ask for Giving<'_> {
 struct Named {
     owners: Vec<Owner>,
     /// Their labels.
-    seen: HashSet<Vec<u8>>,
+    seen: HashSet<Part>,
     refusals: Vec<Refusal>,
     warnings: Vec<Warning>,
 }
@@ -207,11 +207,11 @@ impl Named {
             }
         }
         for gone in planner::stale(&context.snapshot) {
-            if self.seen.contains(&gone.owner) {
+            if self.seen.contains(&gone.owner[..]) {
                 continue;
             }
             if gone.local {
-                self.add(Owner { label: gone.owner, account: None });
+                self.add(Owner { label: gone.owner.into(), account: None });
                 continue;
             }
             let owner = escape(&gone.owner);
@@ -246,15 +246,15 @@ fn label(typed: &[u8]) -> &[u8] {
 
 /// Those of the users typed who are owners as the files or the ledger spell them: one look at all lines,
 /// however many users there are.
-fn standing(snapshot: &Snapshot, users: &[OsString]) -> HashSet<Vec<u8>> {
+fn standing(snapshot: &Snapshot, users: &[OsString]) -> HashSet<Part> {
     let typed: HashSet<&[u8]> = users.iter().map(|user| label(user.as_bytes())).collect();
     let lines = snapshot.files.iter().flat_map(|(_, file)| file.claims().map(|claim| claim.owner));
     let owners = lines.chain(snapshot.released.iter().map(|released| &released.owner[..]));
-    owners.filter(|owner| typed.contains(owner)).map(<[u8]>::to_vec).collect()
+    owners.filter(|owner| typed.contains(owner)).map(Part::from).collect()
 }
 
 /// An account, or an owner of lines.
-fn named(context: &mut Context, standing: &HashSet<Vec<u8>>, typed: &[u8]) -> Result<Owner> {
+fn named(context: &mut Context, standing: &HashSet<Part>, typed: &[u8]) -> Result<Owner> {
     let label = label(typed);
     if standing.contains(label) {
         let account = host::look_up(&mut context.snapshot, typed);
@@ -262,7 +262,7 @@ fn named(context: &mut Context, standing: &HashSet<Vec<u8>>, typed: &[u8]) -> Re
             Err(error) if error.code == Code::LookupFailed => Err(error),
             Ok(Some(account)) => Ok(Owner::account(account)),
             // Of an odd spelling there can be no account.
-            Ok(None) | Err(_) => Ok(Owner { label: label.to_vec(), account: None }),
+            Ok(None) | Err(_) => Ok(Owner { label: label.into(), account: None }),
         };
     }
     host::find_user(&mut context.snapshot, typed).map(Owner::account).map_err(|error| match error.code {

@@ -76,7 +76,7 @@ fn same_accounts(context: &mut Context, assignments: &mut [Assignment], shown: &
     for a in assignments {
         let known = match host::find_user(&mut context.snapshot, &a.owner) {
             Ok(account) => {
-                a.user = account.name.as_bytes().to_vec();
+                a.user = account.name.as_part().clone();
                 Some(account.uid)
             }
             Err(error) if error.code == Code::UnknownUser => None,

@@ -11,9 +11,9 @@ use super::progress::Progress;
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Trust, read_bounded, read_named};
 use crate::planner::{Owner, Refusal, Request, Want, Warning};
-use crate::range::{Count, Login, Range};
+use crate::range::{Count, Login, Range, Uid};
 use crate::snapshot::Account;
-use crate::text::{escape, thousands};
+use crate::text::{Part, escape, thousands};
 
 /// The request, who was refused while names were looked up, and what could not be seen.
 pub(super) struct Selected {
@@ -90,7 +90,7 @@ struct Gathered {
     count: Option<Count>,
     wants: Vec<Want>,
     /// Index in `wants`, by uid or name.
-    seen: HashMap<Vec<u8>, usize>,
+    seen: HashMap<std::result::Result<Uid, Part>, usize>,
     refusals: Vec<Refusal>,
     warnings: Vec<Warning>,
 }
@@ -114,7 +114,7 @@ impl Gathered {
                         .why("an owner without an account needs a name of letters, digits and . _ - @ \\ $")
                         .fix("choose such a name")
                 })?;
-                self.add(Owner { label: login.as_bytes().to_vec(), account: None }, range)?;
+                self.add(Owner { label: login.as_part().clone(), account: None }, range)?;
             }
             Err(error) => {
                 self.refusals.push(Refusal { owner: escape(typed), code: error.code.as_str(), error });
@@ -140,7 +140,7 @@ impl Gathered {
 
     /// Adds a want, once an owner. Who is named again with another range would silently lose it.
     fn add(&mut self, owner: Owner, range: Option<Range>) -> Result<()> {
-        let key = owner.uid().map_or_else(|| owner.label.clone(), |uid| format!("+{uid}").into_bytes());
+        let key = owner.uid().ok_or_else(|| owner.label.clone());
         if let Some(known) = self.seen.get(&key).and_then(|index| self.wants.get(*index)) {
             if range.is_some() && range != known.range {
                 return Err(Error::new(Code::Usage, format!("{} is named twice", owner.shown()))

@@ -142,13 +142,13 @@ pub(super) fn ledger_notes(
     for a in assignments {
         if a.action == Action::Forget {
             // Also where no line says so any more, and the ledger alone does.
-            notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.clone(), range: a.range });
+            notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.to_vec(), range: a.range });
         }
         if matches!(a.action, Action::Add | Action::Reclaim) && told.insert(&a.owner) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);
             notes.push(LedgerNote::Owner(KnownOwner {
-                owner: a.owner.clone(),
+                owner: a.owner.to_vec(),
                 uid: a.uid.map(Uid::get),
                 local,
                 hook,

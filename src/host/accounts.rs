@@ -150,13 +150,13 @@ pub fn group_members(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<Accoun
 pub fn groups_named(snapshot: &mut Snapshot, group: &[u8]) -> Result<Vec<(Gid, Vec<Login>)>> {
     // The directory may have further members of a group that the files have too, and spell it its own way.
     let spelled = match directory::group_by_name(snapshot, group) {
-        Ok(found) => found.map_or_else(|| group.to_vec(), |found| found.name),
+        Ok(found) => found.map_or_else(|| group.into(), |found| found.name),
         Err(errno) => {
             let asked = format!("group '{}'", escape(group));
             return Err(failed(snapshot, Kind::Gid, &asked, errno, group));
         }
     };
-    let groups = snapshot.accounts.groups().iter().filter(|g| g.name == group || g.name == spelled);
+    let groups = snapshot.accounts.groups().iter().filter(|g| g.name == *group || g.name == spelled);
     Ok(groups.map(|g| (g.gid, g.members.clone())).collect())
 }
 

@@ -12,6 +12,7 @@ use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
 use crate::snapshot::{Facts, FileStatus, Host, IdFile, LoginDefs, Lookups, Snapshot, Source};
 use crate::sys;
+use crate::text::Part;
 
 /// How often a file may change under the reading before it is given up.
 const ATTEMPTS: usize = 5;
@@ -140,7 +141,11 @@ struct Raw {
 
 impl Reader<'_> {
     fn raw(&mut self) -> Result<Raw> {
-        let files = PerKind::try_from_fn(|kind| self.id_file(kind))?;
+        let mut files = PerKind::try_from_fn(|kind| self.id_file(kind))?;
+        // As on most hosts: what is then made of one is the other's, too.
+        if files.uid.document == files.gid.document {
+            files.gid.document.clone_from(&files.uid.document);
+        }
         let passwd = self.root.read("/etc/passwd")?.map(|(bytes, _)| bytes);
         let group = self.root.read("/etc/group")?.map(|(bytes, _)| bytes);
         let nsswitch = read_following(self.root, "/etc/nsswitch.conf")?.map(|(bytes, _)| bytes);
@@ -168,7 +173,7 @@ impl Reader<'_> {
     fn understood(&mut self, at_once: bool) -> Result<Snapshot> {
         let Raw { files, passwd, group, nsswitch, login_defs, facts } = self.raw()?;
         let files = with_digests(&files, at_once);
-        let (passwd, group) = (passwd.unwrap_or_default(), group.unwrap_or_default());
+        let [passwd, group] = [passwd, group].map(|text| Part::from(text.unwrap_or_default()));
         let mut accounts = passwd::accounts(&passwd, &group);
         let path = crate::text::path(&self.root.full("/etc/nsswitch.conf"));
         let mut switch = nsswitch::parse_nsswitch(&path, &nsswitch.unwrap_or_default());
@@ -240,6 +245,11 @@ fn with_digests(files: &PerKind<IdFile>, at_once: bool) -> PerKind<IdFile> {
         }
         IdFile { digest, ..files[kind].clone() }
     };
+    if files.uid.document == files.gid.document {
+        let uid = worked(Kind::Uid);
+        let gid = IdFile { document: uid.document.clone(), digest: uid.digest, ..files.gid.clone() };
+        return PerKind { uid, gid };
+    }
     if !long {
         return PerKind::from_fn(worked);
     }

@@ -165,7 +165,7 @@ fn add_user(accounts: &mut Accounts, user: sys::NssUser) -> Option<Account> {
 
 fn add_group(accounts: &mut Accounts, group: sys::NssGroup) -> Group {
     let members = group.members.iter().filter_map(|name| Login::new(name)).collect();
-    let group = Group { name: group.name, gid: Gid::new(group.gid), members, source: Source::Nss };
+    let group = Group { name: group.name.into(), gid: Gid::new(group.gid), members, source: Source::Nss };
     accounts.add_group(group.clone());
     group
 }

@@ -6,6 +6,7 @@ use memchr::memchr;
 
 use crate::range::{Gid, Login, PerKind, Uid};
 use crate::snapshot::{Account, Accounts, Group, Source};
+use crate::text::Part;
 
 /// What one of the two files says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +24,9 @@ impl<T> Default for Parsed<T> {
 }
 
 /// The accounts of `/etc/passwd`. Lines that glibc would not take for an account are skipped.
-pub fn parse_passwd(bytes: &[u8]) -> Parsed<Account> {
+pub fn parse_passwd(text: &Part) -> Parsed<Account> {
     let mut parsed = Parsed::default();
-    for (number, line) in lines(bytes) {
+    for (number, line) in lines(text) {
         let mut fields = line.splitn(7, |b| *b == b':');
         let name = fields.next().unwrap_or_default();
         let (Some(uid), Some(gid)) = (fields.nth(1).and_then(id), fields.next().and_then(id)) else {
@@ -34,7 +35,7 @@ pub fn parse_passwd(bytes: &[u8]) -> Parsed<Account> {
         // Past the comment; glibc takes a line that ends earlier.
         let home = fields.nth(1).unwrap_or_default().to_vec();
         let shell = fields.next().unwrap_or_default().to_vec();
-        if let Some(name) = Login::new(name) {
+        if let Some(name) = Login::part(text.part(name)) {
             let source = Source::File(number);
             let (uid, gid) = (Uid::new(uid), Gid::new(gid));
             parsed.entries.push(Account { name, uid, gid, home, shell, source });
@@ -48,22 +49,22 @@ pub fn parse_passwd(bytes: &[u8]) -> Parsed<Account> {
 
 /// The groups of `/etc/group`. Lines that glibc would not take for a group are skipped, and so are members
 /// whose names no [`Login`] can hold.
-pub fn parse_group(bytes: &[u8]) -> Parsed<Group> {
+pub fn parse_group(text: &Part) -> Parsed<Group> {
     let mut parsed = Parsed::default();
-    for (number, line) in lines(bytes) {
+    for (number, line) in lines(text) {
         let mut fields = line.splitn(4, |b| *b == b':');
         let name = fields.next().unwrap_or_default();
         let Some(gid) = fields.nth(1).and_then(id) else { continue };
         let members = fields.next().unwrap_or_default().split(|b| *b == b',');
-        let members = members.filter_map(|name| Login::new(name.trim_ascii_start())).collect();
+        let members = members.filter_map(|name| Login::part(text.part(name.trim_ascii_start()))).collect();
         let source = Source::File(number);
-        parsed.entries.push(Group { name: name.to_vec(), gid: Gid::new(gid), members, source });
+        parsed.entries.push(Group { name: text.part(name), gid: Gid::new(gid), members, source });
     }
     parsed
 }
 
 /// All accounts and groups of the two files.
-pub(super) fn accounts(passwd: &[u8], group: &[u8]) -> Accounts {
+pub(super) fn accounts(passwd: &Part, group: &Part) -> Accounts {
     let (users, groups) = (parse_passwd(passwd), parse_group(group));
     let mut accounts = Accounts::new(users.entries, groups.entries);
     accounts.nameless = users.nameless;
@@ -104,7 +105,7 @@ mod tests {
         let text = b"root:x:0:0:root:/root:/bin/sh\n# c\n\n+nis::::::\n-not\n  lena:x:1001:100:L:/h:/bin/zsh:x\n\
             short:x:5:6\nbad:x:5x:6:::\nbad:x::6:::\nonly:x:7\nplus:x:+8: 9:::\nzero:x:010:1:::\n\
             big:x:4294967296:1:::\nnegative:x:-1:1:::\nmax:x:4294967295:1:::\nminus:x:-0:1:::\na/b:x:77:78:::\n:x:79:80:::\nn\0ul:x:1:1:::\nlast:x:9:9:::";
-        let parsed = parse_passwd(text);
+        let parsed = parse_passwd(&text.to_vec().into());
         let seen: Vec<String> =
             parsed.entries.iter().map(|a| format!("{}:{}:{}", a.name, a.uid, a.gid)).collect();
         assert_eq!(
@@ -130,7 +131,9 @@ mod tests {
 
     #[test]
     fn group_members_lose_their_blanks() {
-        let parsed = parse_group(b"adm:x:4:a, b,,c/d,e\nempty:x:5:\nno:x:y:a\nshort:x:6\ndomain users:x:7:z");
+        let parsed = parse_group(
+            &b"adm:x:4:a, b,,c/d,e\nempty:x:5:\nno:x:y:a\nshort:x:6\ndomain users:x:7:z".to_vec().into(),
+        );
         let members: Vec<String> =
             parsed.entries.iter().map(|g| format!("{} {:?}", g.gid, g.members)).collect();
         assert_eq!(members, ["4 [Login(a), Login(b), Login(e)]", "5 []", "6 []", "7 [Login(z)]"]);
@@ -138,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_id_counts_as_taken() {
-        let accounts = accounts(b"a:x:1:2:::\na/b:x:3:4:::\n", b"g:x:5:\n");
+        let accounts = accounts(&b"a:x:1:2:::\na/b:x:3:4:::\n".to_vec().into(), &b"g:x:5:\n".to_vec().into());
         let mut ids = PerKind::from_fn(|kind| accounts.ids(kind).collect::<Vec<_>>());
         ids.gid.sort_unstable();
         assert_eq!((ids.uid, ids.gid), (vec![1, 3], vec![2, 4, 5]));

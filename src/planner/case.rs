@@ -4,6 +4,7 @@ use super::judge::Held;
 use super::request::Want;
 use super::{Action, Assignment, Warning};
 use crate::range::{Kind, PerKind, Range, RangeSet};
+use crate::text::Part;
 
 /// What one user gets.
 #[derive(Debug, Default)]
@@ -17,7 +18,7 @@ pub(super) struct Case<'a> {
     pub(super) want: &'a Want,
     pub(super) held: PerKind<Vec<Held<'a>>>,
     pub(super) served: Served,
-    pub(super) written: Vec<u8>,
+    pub(super) written: Part,
 }
 
 impl<'a> Case<'a> {
@@ -46,7 +47,7 @@ impl<'a> Case<'a> {
     }
 
     /// Notes one range of the plan.
-    pub(super) fn assign(&mut self, kind: Kind, owner: Vec<u8>, range: Range, action: Action, reason: &str) {
+    pub(super) fn assign(&mut self, kind: Kind, owner: Part, range: Range, action: Action, reason: &str) {
         let (user, uid) = (self.want.owner.label.clone(), self.want.owner.uid());
         self.served.assignments.push(Assignment {
             kind,
@@ -62,7 +63,7 @@ impl<'a> Case<'a> {
     /// Notes all lines that stay.
     pub(super) fn keep_all(&mut self, reason: &str) {
         for kind in Kind::BOTH {
-            let kept: Vec<_> = self.live(kind).map(|h| (h.claim.owner.to_vec(), h.claim.range)).collect();
+            let kept: Vec<_> = self.live(kind).map(|h| (Part::from(h.claim.owner), h.claim.range)).collect();
             for (owner, range) in kept {
                 self.assign(kind, owner, range, Action::Keep, reason);
             }

@@ -68,8 +68,8 @@ fn edits(
         let reclaimed = named.lines(changes(Action::Reclaim), true)?;
         // A line that somebody lost may still be in the ledger: there is nothing to edit then.
         let lost = |a: &&&Assignment| {
-            ledger.iter().any(|r| r.owner == a.owner && r.range == a.range)
-                && !claims.iter().any(|c| c.released && c.owner == a.owner && c.range == a.range)
+            ledger.iter().any(|r| a.owner == r.owner && r.range == a.range)
+                && !claims.iter().any(|c| c.released && a.owner == c.owner && c.range == a.range)
         };
         let forgotten = named.lines(changes(Action::Forget).filter(|a| !lost(a)), true)?;
         let old = |line: &usize| before.line(*line).map(<[u8]>::to_vec);

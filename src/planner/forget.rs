@@ -6,7 +6,7 @@ use crate::idfile::Claim;
 use crate::policy::Policy;
 use crate::range::{Kind, Range};
 use crate::snapshot::{Released, Snapshot};
-use crate::text::{escape, shell_word};
+use crate::text::{Part, escape, shell_word};
 
 /// What is forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,12 +52,12 @@ pub fn forget(snapshot: &Snapshot, policy: &Policy, request: &Forget) -> Result<
 
 fn assignments(snapshot: &Snapshot, request: &Forget) -> Result<Vec<Assignment>> {
     let range = request.range;
-    let named: Vec<(Vec<u8>, &Owner)> = request
+    let named: Vec<(Part, &Owner)> = request
         .owners
         .iter()
         .flat_map(|o| o.spellings(&snapshot.accounts).into_iter().map(move |spelling| (spelling, o)))
         .collect();
-    let wanted = |owner: &[u8]| named.is_empty() || named.iter().any(|(spelling, _)| spelling == owner);
+    let wanted = |owner: &[u8]| named.is_empty() || named.iter().any(|(spelling, _)| *spelling == *owner);
     let mut found: Vec<Assignment> = Vec::new();
     let mut meets = None;
     for kind in Kind::BOTH {
@@ -89,8 +89,8 @@ fn assignments(snapshot: &Snapshot, request: &Forget) -> Result<Vec<Assignment>>
 fn assignment(kind: Kind, owner: &[u8], range: Range, reason: &str) -> Assignment {
     Assignment {
         kind,
-        user: owner.to_vec(),
-        owner: owner.to_vec(),
+        user: owner.into(),
+        owner: owner.into(),
         uid: None,
         range,
         action: Action::Forget,

@@ -11,14 +11,14 @@ pub fn has_both(snapshot: &Snapshot, owner: &Owner) -> bool {
     let spellings = owner.spellings(&snapshot.accounts);
     Kind::BOTH.into_iter().all(|kind| {
         let mut claims = snapshot.files[kind].claims();
-        claims.any(|claim| !claim.is_dormant() && spellings.iter().any(|s| s == claim.owner))
+        claims.any(|claim| !claim.is_dormant() && spellings.iter().any(|s| *s == claim.owner))
     })
 }
 
 /// Whether a range of this owner was released, as a line or the ledger says: a person decides what follows.
 pub fn gave_back(snapshot: &Snapshot, owner: &Owner) -> bool {
     let spellings = owner.spellings(&snapshot.accounts);
-    let own = |name: &[u8]| spellings.iter().any(|s| s == name);
+    let own = |name: &[u8]| spellings.iter().any(|s| *s == name);
     Kind::BOTH.into_iter().any(|kind| snapshot.files[kind].claims().any(|c| c.released && own(c.owner)))
         || snapshot.released.iter().any(|released| own(&released.owner))
 }
@@ -29,7 +29,7 @@ pub fn gave_back(snapshot: &Snapshot, owner: &Owner) -> bool {
 pub fn hooked(snapshot: &Snapshot, but: &Owner, selected: impl Fn(&Account) -> bool) -> usize {
     let by_hook: HashMap<&[u8], bool> = snapshot.known.iter().map(|k| (&k.owner[..], k.hook)).collect();
     let own = but.spellings(&snapshot.accounts);
-    let mut seen: HashSet<&[u8]> = own.iter().map(Vec::as_slice).collect();
+    let mut seen: HashSet<&[u8]> = own.iter().map(|name| &name[..]).collect();
     // A user's name and uid are one user.
     let mut uids: HashSet<Uid> = but.uid().into_iter().collect();
     let mut count = 0;

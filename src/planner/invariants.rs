@@ -96,7 +96,7 @@ fn check_kind(
         let account = snapshot.accounts.by_owner(&a.owner);
         let plain = Login::new(&a.owner).is_some_and(|name| name.is_plain());
         // A number without an account would be whoever gets that uid later.
-        if !plain && account.is_none_or(|user| user.uid.to_string().as_bytes() != a.owner) {
+        if !plain && account.is_none_or(|user| a.owner != user.uid.to_string()) {
             return Err(refuse(a, "no line can carry this owner"));
         }
         if a.range.last() > LAST_USABLE {
@@ -167,7 +167,7 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
                 break;
             }
             let own =
-                claim.owner == a.owner && claim.range == a.range && !claim.released && claim.is_canonical();
+                a.owner == claim.owner && claim.range == a.range && !claim.released && claim.is_canonical();
             if !own || std::mem::replace(seen, true) {
                 return Err(refuse(a, &format!("it overlaps {} of {}", claim.range, escape(claim.owner))));
             }

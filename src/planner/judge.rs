@@ -12,6 +12,7 @@ use crate::idmap;
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range};
 use crate::snapshot::Snapshot;
+use crate::text::Part;
 
 /// A line of the user, and what is wrong with it.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ pub(super) fn lines_of<'a, 'b>(
     owners: impl Iterator<Item = &'b Owner>,
 ) -> PerKind<HashMap<usize, Vec<Claim<'a>>>> {
     // Each line is looked up: a quick hash for what only root writes.
-    let mut spelled: HashMap<Vec<u8>, usize, RandomState> = HashMap::default();
+    let mut spelled: HashMap<Part, usize, RandomState> = HashMap::default();
     for (index, owner) in owners.enumerate() {
         for spelling in owner.spellings(&snapshot.accounts) {
             spelled.entry(spelling).or_insert(index);

@@ -61,6 +61,7 @@ use crate::idfile::{Dialect, Document, Verdict};
 use crate::policy::Policy;
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
+use crate::text::Part;
 
 /// What happens to one range of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -84,9 +85,9 @@ pub struct Assignment {
     /// Which file.
     pub kind: Kind,
     /// The owner as people know it: the account's name.
-    pub user: Vec<u8>,
+    pub user: Part,
     /// The owner as the file spells it.
-    pub owner: Vec<u8>,
+    pub owner: Part,
     /// The account's uid, where there is one.
     pub uid: Option<Uid>,
     /// The IDs.
@@ -300,7 +301,7 @@ fn directory_meetings(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                 && site.range.overlaps(a.range)
         };
         let mut met: Vec<(Range, &[u8])> =
-            plan.assignments.iter().filter(meets).map(|a| (a.range, a.user.as_slice())).collect();
+            plan.assignments.iter().filter(meets).map(|a| (a.range, &a.user[..])).collect();
         met.sort_unstable();
         met.dedup();
         let Some((range, user)) = met.first() else { continue };

@@ -10,7 +10,7 @@ use crate::error::{Code, Error};
 use crate::idfile::Claim;
 use crate::range::{Kind, Range, Uid};
 use crate::snapshot::{Released, Snapshot};
-use crate::text::shell_word;
+use crate::text::{Part, shell_word};
 
 /// Releases every line of the user that is not, without a fault, a part of what the user shall have: what is
 /// right already can stay, and released it would be in the way of itself.
@@ -20,7 +20,7 @@ pub(super) fn all_but(case: &mut Case<'_>, targets: &[Target]) {
     };
     for kind in Kind::BOTH {
         let wrong = case.live(kind).filter(|held| !right(held));
-        let wrong: Vec<_> = wrong.map(|h| (h.claim.owner.to_vec(), h.claim.range)).collect();
+        let wrong: Vec<_> = wrong.map(|h| (Part::from(h.claim.owner), h.claim.range)).collect();
         for (owner, range) in wrong {
             case.assign(kind, owner, range, Action::Release, "released: replaced by the right one");
         }
@@ -53,7 +53,7 @@ pub(super) fn reclaim(
                 None => "taken back by the same account",
                 Some(_) => "taken back, as asked; nothing shows that it was this account's",
             };
-            case.assign(kind, claim.owner.to_vec(), claim.range, Action::Reclaim, reason);
+            case.assign(kind, claim.owner.into(), claim.range, Action::Reclaim, reason);
         }
     }
     let has_any = Kind::BOTH.into_iter().any(|kind| !case.held[kind].is_empty());

@@ -3,12 +3,13 @@
 use crate::policy::OwnerStyle;
 use crate::range::{Count, Range, Uid};
 use crate::snapshot::{Account, Accounts};
+use crate::text::Part;
 
 /// Who shall own ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The account's name as NSS returns it, or the name as typed where no account is needed.
-    pub label: Vec<u8>,
+    pub label: Part,
     /// The account; `None` only where the caller allowed an unknown owner.
     pub account: Option<Account>,
 }
@@ -40,7 +41,7 @@ pub struct Request {
 impl Owner {
     /// An account.
     pub fn account(account: Account) -> Self {
-        Self { label: account.name.as_bytes().to_vec(), account: Some(account) }
+        Self { label: account.name.as_part().clone(), account: Some(account) }
     }
 
     /// The uid, where there is an account.
@@ -60,10 +61,10 @@ impl Owner {
 
     /// How lines may spell this owner: by name, and by uid unless that number is somebody's name
     /// (newuidmap compares the text first).
-    pub fn spellings(&self, accounts: &Accounts) -> Vec<Vec<u8>> {
+    pub fn spellings(&self, accounts: &Accounts) -> Vec<Part> {
         let mut all = vec![self.label.clone()];
         if let Some(uid) = self.uid() {
-            let number = uid.to_string().into_bytes();
+            let number = Part::from(uid.to_string().into_bytes());
             if accounts.by_name(&number).is_none_or(|other| Some(other.uid) == self.uid()) {
                 all.push(number);
             }
@@ -73,10 +74,10 @@ impl Owner {
     }
 
     /// How a new line spells the owner.
-    pub fn written(&self, style: OwnerStyle) -> Vec<u8> {
+    pub fn written(&self, style: OwnerStyle) -> Part {
         match &self.account {
             Some(account) if style == OwnerStyle::Uid || !account.name.is_plain() => {
-                account.uid.to_string().into_bytes()
+                account.uid.to_string().into_bytes().into()
             }
             _ => self.label.clone(),
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::idfile::Document;
 use crate::range::{Kind, PerKind, Range};
+use crate::text::Part;
 
 /// The lines of each owner of a file: number and range.
 type Lines<'a> = HashMap<&'a [u8], Vec<(usize, Range)>>;
@@ -25,8 +26,8 @@ impl<'a> Holders<'a> {
     }
 
     /// The ranges of an owner whom lines may spell in these ways, in the order of the files.
-    pub fn ranges(&self, spellings: &[Vec<u8>]) -> PerKind<Vec<Range>> {
-        let lines = |kind: Kind| spellings.iter().filter_map(move |name| self.0[kind].get(name.as_slice()));
+    pub fn ranges(&self, spellings: &[Part]) -> PerKind<Vec<Range>> {
+        let lines = |kind: Kind| spellings.iter().filter_map(move |name| self.0[kind].get(&name[..]));
         PerKind::from_fn(|kind| {
             let mut all: Vec<(usize, Range)> = lines(kind).flatten().copied().collect();
             all.sort_unstable();
@@ -88,7 +89,7 @@ mod tests {
         let uid = Document::new(b"a:5000:10\nb:1:1\n7:300:10\n!a:9:9\na:100:10\n".to_vec());
         let gid = Document::default();
         let holders = Holders::new(PerKind { uid: &uid, gid: &gid });
-        let ranges = holders.ranges(&[b"a".to_vec(), b"7".to_vec()]);
+        let ranges = holders.ranges(&[b"a"[..].into(), b"7"[..].into()]);
         let firsts: Vec<u32> = ranges.uid.iter().map(|r| r.first()).collect();
         assert_eq!((firsts, ranges.gid.len()), (vec![5000, 300, 100], 0));
     }

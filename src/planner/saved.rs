@@ -169,8 +169,8 @@ impl SavedAssignment {
         crate::range::Login::new(&owner)?;
         Some(Assignment {
             kind: self.kind,
-            user: owner.clone(),
-            owner,
+            user: owner[..].into(),
+            owner: owner.into(),
             uid: self.uid,
             range,
             action: self.action,

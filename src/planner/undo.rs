@@ -118,8 +118,8 @@ impl Way<'_> {
         let account = self.snapshot.accounts.by_owner(&range.owner);
         self.plan.assignments.push(Assignment {
             kind,
-            user: account.map_or_else(|| range.owner.clone(), |a| a.name.as_bytes().to_vec()),
-            owner: range.owner,
+            user: account.map_or_else(|| range.owner[..].into(), |a| a.name.as_part().clone()),
+            owner: range.owner.into(),
             uid: account.map(|a| a.uid),
             range: range.range,
             action,
@@ -254,7 +254,7 @@ fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), (Str
         // Nobody gets what has no account, and whoever may is warned of.
         let Some(now) = a.uid else { continue };
         let noted =
-            snapshot.released.iter().find(|r| (r.kind, r.range) == (a.kind, a.range) && r.owner == a.owner);
+            snapshot.released.iter().find(|r| (r.kind, r.range) == (a.kind, a.range) && a.owner == r.owner);
         let owner = escape(&a.owner);
         match noted.and_then(|r| r.uid) {
             Some(then) if then == now => {}
@@ -282,7 +282,7 @@ fn same_people(snapshot: &Snapshot, plan: &Plan) -> std::result::Result<(), (Str
 fn released_whole(plan: &Plan) -> Result<()> {
     for a in plan.assignments.iter().filter(|a| a.action == Action::Release) {
         let mut claims = plan.files[a.kind].after.claims();
-        let holds = |c: &Claim<'_>| !c.released && c.owner == a.owner && c.range.overlaps(a.range);
+        let holds = |c: &Claim<'_>| !c.released && a.owner == c.owner && c.range.overlaps(a.range);
         if let Some(claim) = claims.find(holds) {
             let (file, owner) = (a.kind.file(), escape(&a.owner));
             let error =

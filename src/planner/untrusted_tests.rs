@@ -8,8 +8,8 @@ use crate::snapshot::Released;
 fn assignment(owner: &str, uid: Option<u32>, range: &str, action: Action) -> Assignment {
     Assignment {
         kind: Kind::Uid,
-        user: owner.as_bytes().to_vec(),
-        owner: owner.as_bytes().to_vec(),
+        user: owner.as_bytes().into(),
+        owner: owner.as_bytes().into(),
         uid: uid.map(Uid::new),
         range: Range::parse(range).unwrap(),
         action,
@@ -32,7 +32,7 @@ fn forged(snapshot: &Snapshot, a: Assignment) -> Option<String> {
 fn released(owner: &str, uid: u32, range: &str) -> [Released; 2] {
     Kind::BOTH.map(|kind| Released {
         kind,
-        owner: owner.as_bytes().to_vec(),
+        owner: owner.as_bytes().into(),
         uid: Some(Uid::new(uid)),
         range: Range::parse(range).unwrap(),
     })

@@ -169,7 +169,7 @@ fn answer(
         }
         Witness::Account(a) => ("account", a.name.as_bytes().to_vec(), Some(a.uid)),
         Witness::PrimaryGroup(a) => ("primary-group", a.name.as_bytes().to_vec(), Some(a.uid)),
-        Witness::Group(g) => ("group", g.name.clone(), None),
+        Witness::Group(g) => ("group", g.name.to_vec(), None),
         Witness::Nameless(_) => ("account", Vec::new(), None),
         Witness::Reserved(name) => ("reserved", name.as_bytes().to_vec(), None),
         Witness::Declared(_, d) => ("declared", d.name.as_bytes().to_vec(), None),
@@ -189,7 +189,7 @@ fn inside(snapshot: &Snapshot, kind: Kind, owner: &[u8], id: u32) -> Option<u32>
     let account = snapshot.accounts.by_owner(owner).cloned();
     let spellings = match account {
         Some(account) => Owner::account(account).spellings(&snapshot.accounts),
-        None => vec![owner.to_vec()],
+        None => vec![owner.into()],
     };
     let lines =
         snapshot.files[kind].claims().filter(|c| !c.released && spellings.iter().any(|s| s == c.owner));

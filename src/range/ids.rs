@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::Part;
+
 /// Reads a decimal number as subidctl writes it: digits only, no leading zero.
 fn decimal(text: &str) -> Option<u64> {
     let canonical = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -86,15 +88,29 @@ impl fmt::Display for Count {
 /// An account name: the exact bytes that NSS or passwd give. Never empty; never with `:`, `/`, white
 /// space other than an inner blank, or control characters, since no subuid line or command could carry it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Login(Vec<u8>);
+pub struct Login(Part);
 
 impl Login {
     /// `None` for a name that can never be one.
     pub fn new(bytes: &[u8]) -> Option<Self> {
+        Self::can_be(bytes).then(|| Self(bytes.to_vec().into()))
+    }
+
+    /// As [`Login::new`], without memory of its own.
+    pub fn part(bytes: Part) -> Option<Self> {
+        Self::can_be(&bytes).then_some(Self(bytes))
+    }
+
+    fn can_be(bytes: &[u8]) -> bool {
         let bad = |b: &u8| matches!(b, b':' | b'/' | 0x7f) || *b < 0x20;
         let blank_ends = bytes.first() == Some(&b' ') || bytes.last() == Some(&b' ');
         let refused = bytes.is_empty() || bytes.iter().any(bad) || blank_ends || bytes.starts_with(b"-");
-        (!refused).then(|| Self(bytes.to_vec()))
+        !refused
+    }
+
+    /// The bytes, which a copy shares.
+    pub fn as_part(&self) -> &Part {
+        &self.0
     }
 
     /// The bytes.
@@ -109,13 +125,6 @@ impl Login {
         let plain = |b: &u8| b.is_ascii_alphanumeric() || b"._-@\\$".contains(b);
         let numeric = self.0.iter().all(u8::is_ascii_digit);
         self.0.iter().all(plain) && !numeric && !self.0.starts_with(b"-")
-    }
-}
-
-/// Names are looked up by bytes, millions of times where the files are long.
-impl std::borrow::Borrow<[u8]> for Login {
-    fn borrow(&self) -> &[u8] {
-        &self.0
     }
 }
 

@@ -212,7 +212,7 @@ pub fn warnings_text(plan: &Plan, style: Style) -> String {
 /// alice`, or how to take back what was only released.
 pub fn next_hint(plan: &Plan) -> Option<String> {
     let user = &plan.assignments.first().filter(|a| a.uid.is_some())?.user;
-    let single = plan.assignments.iter().all(|a| &a.user == user);
+    let single = plan.assignments.iter().all(|a| a.user == *user);
     let word = shell_word(user).filter(|_| single)?;
     if plan.assignments.iter().all(|a| a.action == Action::Forget) {
         return None;

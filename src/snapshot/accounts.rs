@@ -1,10 +1,10 @@
 //! Accounts and groups, by name and by number.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use foldhash::fast::RandomState;
-
+use super::places::Places;
 use crate::range::{Gid, Kind, Login, PerKind, Uid};
+use crate::text::Part;
 
 /// A user account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Its name's bytes.
-    pub name: Vec<u8>,
+    pub name: Part,
     /// Group ID.
     pub gid: Gid,
     /// Supplementary members.
@@ -50,10 +50,9 @@ pub struct Group {
 pub struct Accounts {
     users: Vec<Account>,
     groups: Vec<Group>,
-    // Only root makes accounts: a quick hash will do.
-    by_name: HashMap<Login, usize, RandomState>,
-    by_uid: HashMap<Uid, usize, RandomState>,
-    by_gid: HashMap<Gid, usize, RandomState>,
+    by_name: Places,
+    by_uid: Places,
+    by_gid: Places,
     /// IDs of accounts and groups whose names no [`Login`] can hold: nobody can ask for them by name, and
     /// their IDs are as taken as any other's.
     pub nameless: PerKind<BTreeSet<u32>>,
@@ -79,12 +78,14 @@ pub struct Lookups {
 impl Accounts {
     /// Indexes the accounts in the order given.
     pub fn new(users: Vec<Account>, groups: Vec<Group>) -> Self {
-        let mut accounts = Self::default();
-        accounts.users.reserve(users.len());
-        accounts.by_name.reserve(users.len());
-        accounts.by_uid.reserve(users.len());
-        accounts.groups.reserve(groups.len());
-        accounts.by_gid.reserve(groups.len());
+        let mut accounts = Self {
+            users: Vec::with_capacity(users.len()),
+            groups: Vec::with_capacity(groups.len()),
+            by_name: Places::with_capacity(users.len()),
+            by_uid: Places::with_capacity(users.len()),
+            by_gid: Places::with_capacity(groups.len()),
+            ..Self::default()
+        };
         for user in users {
             accounts.add_user(user);
         }
@@ -96,23 +97,35 @@ impl Accounts {
 
     /// Adds an account that a look-up found; one already known by name and uid is not added again.
     pub fn add_user(&mut self, user: Account) {
-        if self.by_name.get(&user.name).and_then(|i| self.users.get(*i)).is_some_and(|u| u.uid == user.uid) {
+        let known = self.by_name(user.name.as_bytes());
+        if known.is_some_and(|known| known.uid == user.uid) {
             return;
         }
-        let index = self.users.len();
-        self.by_name.entry(user.name.clone()).or_insert(index);
-        self.by_uid.entry(user.uid).or_insert(index);
+        let (named, numbered) = (known.is_some(), self.by_uid(user.uid).is_some());
+        let place = self.users.len();
         self.users.push(user);
+        if !named {
+            self.by_name.note(place, |place| self.users.get(place).map(|user| user.name.as_bytes()));
+        }
+        if !numbered {
+            self.by_uid.note(place, |place| self.users.get(place).map(|user| user.uid));
+        }
     }
 
     /// Adds a group that a look-up found; one already known by gid and name is not added again.
     pub fn add_group(&mut self, group: Group) {
-        let index = self.groups.len();
-        let first = *self.by_gid.entry(group.gid).or_insert(index);
+        let gid_of = |groups: &[Group], place: usize| groups.get(place).map(|group| group.gid);
+        let place = self.groups.len();
+        let first = self.by_gid.find(&Some(group.gid), |at| gid_of(&self.groups, at) == Some(group.gid));
         // Several groups with one gid are rare.
         let same = |known: &Group| (known.gid, &known.name) == (group.gid, &group.name);
-        if first == index || !self.groups.get(first..).unwrap_or_default().iter().any(same) {
-            self.groups.push(group);
+        match first {
+            Some(first) if self.groups.get(first..).unwrap_or_default().iter().any(same) => {}
+            Some(_) => self.groups.push(group),
+            None => {
+                self.groups.push(group);
+                self.by_gid.note(place, |place| gid_of(&self.groups, place));
+            }
         }
     }
 
@@ -140,12 +153,14 @@ impl Accounts {
 
     /// The account with exactly this name.
     pub fn by_name(&self, name: &[u8]) -> Option<&Account> {
-        self.by_name.get(name).and_then(|i| self.users.get(*i))
+        let is = |place: usize| self.users.get(place).is_some_and(|user| user.name.as_bytes() == name);
+        self.by_name.find(&Some(name), is).and_then(|place| self.users.get(place))
     }
 
     /// The account with this uid.
     pub fn by_uid(&self, uid: Uid) -> Option<&Account> {
-        self.by_uid.get(&uid).and_then(|i| self.users.get(*i))
+        let is = |place: usize| self.users.get(place).is_some_and(|user| user.uid == uid);
+        self.by_uid.find(&Some(uid), is).and_then(|place| self.users.get(place))
     }
 
     /// The account that a file's owner field means: its name, else its uid in canonical decimal (a user

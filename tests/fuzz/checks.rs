@@ -252,7 +252,8 @@ pub(super) fn ledger(data: &[u8]) {
 
 /// passwd, group, nsswitch.conf and login.defs.
 pub(super) fn config(data: &[u8]) {
-    let _ = (parse_passwd(data), parse_group(data), parse_nsswitch("/n", data));
+    let text = data.to_vec().into();
+    let _ = (parse_passwd(&text), parse_group(&text), parse_nsswitch("/n", data));
     let mut snapshot = host(b"", b"");
     snapshot.login_defs = parse_login_defs("/l", data);
     if let Ok(plan) = planner::plan(&snapshot, &Policy::default(), &wants(&snapshot)) {

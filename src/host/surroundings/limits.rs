@@ -77,7 +77,7 @@ fn rank(domain: &str, snapshot: &Snapshot, account: &Account, groups: &[u32]) ->
     }
     if let Some(group) = domain.strip_prefix('@') {
         let named = snapshot.accounts.groups().iter().filter(|own| groups.contains(&own.gid.get()));
-        let mut named = named.map(|own| own.name.as_slice());
+        let mut named = named.map(|own| &own.name[..]);
         let is = named.any(|name| name == group.as_bytes())
             || numbers(group).is_some_and(|(first, last)| groups.iter().any(|g| (first..=last).contains(g)));
         return is.then_some(2);
