@@ -14,14 +14,20 @@ pub struct Document(Arc<Content>);
 
 #[derive(Debug, Default)]
 struct Content {
+    /// The document that this one begins with, where it only adds lines: a plan for one user of a million does not
+    /// copy the file. It has no head itself and ends in a newline, and in neither is a NUL, which would join lines.
+    head: Option<Document>,
+    /// All bytes, or those behind the head.
     bytes: Vec<u8>,
-    /// Made when it is first asked for; the bytes never change.
+    /// All bytes of a document with a head, once somebody asks for them as one piece.
+    whole: OnceLock<Vec<u8>>,
+    /// Of the lines in `bytes`. Made when it is first asked for; the bytes never change.
     index: OnceLock<Index>,
 }
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.bytes == other.0.bytes
+        Arc::ptr_eq(&self.0, &other.0) || (self.len() == other.len() && self.as_bytes() == other.as_bytes())
     }
 }
 
@@ -59,68 +65,102 @@ pub struct EditError {
 impl Document {
     /// Takes the bytes as they are.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Content { bytes, index: OnceLock::new() }))
+        Self(Arc::new(Content { bytes, ..Content::default() }))
     }
 
     /// The bytes as they are.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0.bytes
+        match &self.0.head {
+            None => &self.0.bytes,
+            Some(_) => self.0.whole.get_or_init(|| self.parts().collect::<Vec<_>>().concat()),
+        }
+    }
+
+    /// What this document adds behind all lines of another; `None` where it was not made by adding to that one.
+    pub fn added_to(&self, other: &Self) -> Option<&[u8]> {
+        let head = self.0.head.as_ref().filter(|head| Arc::ptr_eq(&head.0, &other.0));
+        head.map(|_| &self.0.bytes[..])
+    }
+
+    /// The bytes in one piece or two, of whole lines.
+    fn parts(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.0.head.iter().map(|head| &head.0.bytes[..]).chain([&self.0.bytes[..]])
+    }
+
+    fn len(&self) -> usize {
+        self.parts().map(<[u8]>::len).sum()
     }
 
     /// Their digest.
     pub fn digest(&self) -> Digest {
-        Digest::of(self.as_bytes())
+        Digest::of_parts(self.parts())
     }
 
     /// Whether there is so much of it that another thread is worth its start: some thousand lines.
     pub fn is_long(&self) -> bool {
-        self.as_bytes().len() > 1 << 18
+        self.len() > 1 << 18
     }
 
     /// Whether the last line ends in a newline; true for an empty file.
     pub fn ends_in_newline(&self) -> bool {
-        self.as_bytes().last().is_none_or(|b| *b == b'\n')
+        self.parts().rev().find_map(<[u8]>::last).is_none_or(|b| *b == b'\n')
     }
 
     /// Whether there is a NUL anywhere: older shadow takes the lines around it for one, newer refuses the file.
     pub fn has_nul(&self) -> bool {
-        memchr(0, self.as_bytes()).is_some()
+        self.parts().any(|part| memchr(0, part).is_some())
     }
 
     /// All lines, in order.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
-        crate::text::lines(self.as_bytes()).zip(1..).map(|(raw, number)| Line { number, raw })
+        self.parts().flat_map(crate::text::lines).zip(1..).map(|(raw, number)| Line { number, raw })
     }
 
     /// How many lines there are.
     pub fn line_count(&self) -> usize {
-        self.index().lines()
+        self.indexes().map(|(index, _)| index.lines()).sum()
     }
 
     /// A line by its number, from 1, without its newline.
     pub fn line(&self, number: usize) -> Option<&[u8]> {
-        self.index().line(self.as_bytes(), number)
+        self.indexes().find_map(|(index, bytes)| index.line(bytes, number))
     }
 
     /// The lines that are not plainly `owner:decimal:decimal`, in order. Whatever is odd to any reader is among
     /// them; some that all readers take alike are, too.
     pub fn odd_lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.index().odd(self.as_bytes())
+        self.indexes().flat_map(|(index, bytes)| index.odd(bytes))
     }
 
     /// All IDs that any deployed reader would see taken, in order of lines; last those of lines that a NUL
     /// joins.
     pub fn claims(&self) -> Claims<'_> {
-        self.index().claims(self.as_bytes())
+        let head = self.0.head.as_ref().map(|head| head.index().claims(&head.0.bytes)).unwrap_or_default();
+        Claims::new(head, self.index().claims(&self.0.bytes))
     }
 
     /// One of [`Document::claims`], by its place among them, from 0.
     pub fn claim(&self, index: usize) -> Option<Claim<'_>> {
-        self.index().claim(self.as_bytes(), index)
+        let mut before = 0;
+        self.indexes().find_map(|(part, bytes)| {
+            let found = part.claim(bytes, index.checked_sub(before)?);
+            before += part.entries();
+            found
+        })
     }
 
+    /// What is known of the lines of each piece.
+    fn indexes(&self) -> impl Iterator<Item = (&Index, &[u8])> {
+        let head = self.0.head.as_ref().map(|head| (head.index(), &head.0.bytes[..]));
+        head.into_iter().chain([(self.index(), &self.0.bytes[..])])
+    }
+
+    /// Of the last piece.
     fn index(&self) -> &Index {
-        self.0.index.get_or_init(|| Index::new(self))
+        self.0.index.get_or_init(|| match &self.0.head {
+            None => Index::whole(self),
+            Some(head) => Index::read(&self.0.bytes, head.line_count() + 1),
+        })
     }
 
     /// The document after the edits: untouched lines keep every byte, the result ends in a newline
@@ -131,7 +171,13 @@ impl Document {
     pub fn edited(&self, edits: &[LineEdit]) -> Result<Self, EditError> {
         let mut at: Vec<&LineEdit> = edits.iter().filter(|e| e.old.is_some()).collect();
         at.sort_by_key(|e| e.line);
-        let only_adds = at.is_empty();
+        let added = edits.iter().filter(|e| e.old.is_none()).filter_map(|e| e.new.as_deref());
+        if at.is_empty() && self.can_be_head() {
+            let bytes = added.clone().fold(Vec::with_capacity(32 * edits.len()), put);
+            if memchr(0, &bytes).is_none() {
+                return Ok(Self(Arc::new(Content { head: Some(self.clone()), bytes, ..Content::default() })));
+            }
+        }
         let mut at = at.into_iter().peekable();
         let whole = self.as_bytes();
         let mut bytes = Vec::with_capacity(whole.len() + 32 * edits.len() + 1);
@@ -147,7 +193,7 @@ impl Document {
                     return Err(EditError { line: edit.line });
                 }
                 bytes.extend_from_slice(whole.get(copied..start).unwrap_or_default());
-                edit.new.iter().for_each(|new| put(&mut bytes, new));
+                bytes = edit.new.as_deref().into_iter().fold(bytes, put);
                 copied = end;
             }
             start = end;
@@ -159,20 +205,20 @@ impl Document {
         if bytes.last().is_some_and(|b| *b != b'\n') {
             bytes.push(b'\n');
         }
-        let from = bytes.len();
-        for edit in edits.iter().filter(|e| e.old.is_none()) {
-            edit.new.iter().for_each(|new| put(&mut bytes, new));
-        }
-        let known = self.0.index.get().filter(|_| only_adds);
-        let index = known.and_then(|index| index.grown(&bytes, from)).map_or_else(OnceLock::new, Into::into);
-        Ok(Self(Arc::new(Content { bytes, index })))
+        Ok(Self::new(added.fold(bytes, put)))
+    }
+
+    /// Whether lines can simply be put behind this document.
+    fn can_be_head(&self) -> bool {
+        self.0.head.is_none() && self.ends_in_newline() && !self.has_nul()
     }
 }
 
 /// Adds a line.
-fn put(bytes: &mut Vec<u8>, line: &[u8]) {
+fn put(mut bytes: Vec<u8>, line: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(line);
     bytes.push(b'\n');
+    bytes
 }
 
 #[cfg(test)]

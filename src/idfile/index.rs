@@ -1,6 +1,6 @@
 //! The lines and claims of a whole file, read once: a plan passes over a million lines several times.
 
-use std::sync::Arc;
+use std::iter::Chain;
 
 use memchr::memchr;
 
@@ -9,18 +9,11 @@ use super::document::{Document, Line};
 use super::oddity::Oddity;
 use crate::range::Range;
 
-/// Where the lines of one document are and what they take. A document that is another one with lines added
-/// behind it shares what is known of that one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Index {
-    /// Of the document that this one begins with.
-    head: Option<Arc<Table>>,
-    tail: Arc<Table>,
-}
-
-/// 28 bytes a line.
+/// Where the lines of one piece of a document are and what they take: 28 bytes a line.
 #[derive(Debug, Default)]
-struct Table {
+pub(super) struct Index {
+    /// The number of the first line.
+    first: usize,
     /// Where each line begins.
     starts: Vec<u32>,
     /// The claims, in their order.
@@ -41,86 +34,91 @@ struct Entry {
 }
 
 impl Index {
-    pub(super) fn new(document: &Document) -> Self {
+    /// Of a document that is one piece.
+    pub(super) fn whole(document: &Document) -> Self {
         let bytes = document.as_bytes();
-        let mut table = Table::read(bytes, 0, 1);
-        table.entries.extend(claim::of_joined(document).iter().filter_map(|claim| located(bytes, claim)));
-        Self { head: None, tail: Arc::new(table) }
+        let mut index = Self::read(bytes, 1);
+        index.entries.extend(claim::of_joined(document).iter().filter_map(|claim| located(bytes, claim)));
+        index
     }
 
-    /// The index of a document that begins with all lines of this one's and goes on at `from`. `None` where it
-    /// has to be made from the beginning: a NUL joins lines, of both.
-    pub(super) fn grown(&self, bytes: &[u8], from: usize) -> Option<Self> {
-        if self.head.is_some() || memchr(0, bytes).is_some() {
-            return None;
-        }
-        let tail = Table::read(bytes, from, self.tail.starts.len() + 1);
-        Some(Self { head: Some(Arc::clone(&self.tail)), tail: Arc::new(tail) })
+    pub(super) fn claims<'a>(&'a self, bytes: &'a [u8]) -> Located<'a> {
+        Located { bytes, entries: self.entries.iter() }
     }
 
-    fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.head.iter().chain([&self.tail]).map(Arc::as_ref)
-    }
-
-    pub(super) fn claims<'a>(&'a self, bytes: &'a [u8]) -> Claims<'a> {
-        let head = self.head.as_ref().map(|head| head.entries.iter()).unwrap_or_default();
-        Claims { bytes, entries: head.chain(&self.tail.entries) }
-    }
-
-    /// A claim by its place among all, from 0.
+    /// A claim by its place among those of this piece, from 0.
     pub(super) fn claim<'a>(&self, bytes: &'a [u8], index: usize) -> Option<Claim<'a>> {
-        let mut index = index;
-        for table in self.tables() {
-            if let Some(entry) = table.entries.get(index) {
-                return Some(claim_of(bytes, entry));
-            }
-            index -= table.entries.len();
-        }
-        None
+        self.entries.get(index).map(|entry| claim_of(bytes, entry))
+    }
+
+    /// How many claims there are.
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
     }
 
     /// How many lines there are.
     pub(super) fn lines(&self) -> usize {
-        self.tables().map(|table| table.starts.len()).sum()
+        self.starts.len()
     }
 
-    /// A line by its number, from 1.
+    /// A line by its number in the document.
     pub(super) fn line<'a>(&self, bytes: &'a [u8], number: usize) -> Option<&'a [u8]> {
-        let mut index = number.checked_sub(1)?;
-        for table in self.tables() {
-            if index < table.starts.len() {
-                return line(bytes, &table.starts, index);
-            }
-            index -= table.starts.len();
-        }
-        None
+        line(bytes, &self.starts, number.checked_sub(self.first)?)
     }
 
     /// The lines that need a closer look: all that any reader could stumble over are among them.
     pub(super) fn odd<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-        let before = self.head.as_ref().map_or(0, |head| head.starts.len());
-        self.tables().zip([0, before]).flat_map(move |(table, first)| {
-            table.odd.iter().filter_map(move |index| {
-                Some(Line { number: first + index + 1, raw: line(bytes, &table.starts, *index)? })
-            })
+        self.odd.iter().filter_map(move |index| {
+            Some(Line { number: self.first + index, raw: line(bytes, &self.starts, *index)? })
         })
     }
-}
 
-/// The claims of one document; of none by default.
-#[derive(Debug, Clone)]
-pub struct Claims<'a> {
-    bytes: &'a [u8],
-    entries: std::iter::Chain<std::slice::Iter<'a, Entry>, std::slice::Iter<'a, Entry>>,
-}
-
-impl Default for Claims<'_> {
-    fn default() -> Self {
-        Self { bytes: &[], entries: [].iter().chain(&[]) }
+    /// Reads all lines, of which the first has this number.
+    pub(super) fn read(bytes: &[u8], first: usize) -> Self {
+        // A line has 20 bytes and more: one growth at most.
+        let lines = bytes.len() / 24;
+        let (starts, entries) = (Vec::with_capacity(lines), Vec::with_capacity(lines));
+        let mut index = Self { first, starts, entries, odd: Vec::new() };
+        let (mut at, mut number) = (0, first);
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            // No file of the size that is read has 2^32 bytes.
+            let Ok(start) = u32::try_from(at) else { break };
+            let len = if let Some(plain) = plain(rest) {
+                let skipped = usize::from(plain.released);
+                index.entries.extend(entry(
+                    at + skipped,
+                    plain.owner,
+                    number,
+                    plain.range,
+                    None,
+                    plain.released,
+                ));
+                plain.len
+            } else {
+                let len = memchr(b'\n', rest).unwrap_or(rest.len());
+                let line = Line { number, raw: rest.get(..len).unwrap_or_default() };
+                index.entries.extend(claim::of_line(&line).filter_map(|claim| located(bytes, &claim)));
+                index.odd.push(index.starts.len());
+                len
+            };
+            index.starts.push(start);
+            at += len + 1;
+            number += 1;
+        }
+        index.starts.shrink_to_fit();
+        index.entries.shrink_to_fit();
+        index
     }
 }
 
-impl<'a> Iterator for Claims<'a> {
+/// The claims of one piece; of none by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Located<'a> {
+    bytes: &'a [u8],
+    entries: std::slice::Iter<'a, Entry>,
+}
+
+impl<'a> Iterator for Located<'a> {
     type Item = Claim<'a>;
 
     #[inline]
@@ -143,6 +141,38 @@ impl<'a> Iterator for Claims<'a> {
     }
 }
 
+/// The claims of one document; of none by default.
+#[derive(Debug, Clone, Default)]
+pub struct Claims<'a>(Chain<Located<'a>, Located<'a>>);
+
+impl<'a> Claims<'a> {
+    pub(super) fn new(head: Located<'a>, tail: Located<'a>) -> Self {
+        Self(head.chain(tail))
+    }
+}
+
+impl<'a> Iterator for Claims<'a> {
+    type Item = Claim<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Claim<'a>> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+
+    fn count(self) -> usize {
+        self.0.count()
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, f: F) -> B {
+        self.0.fold(init, f)
+    }
+}
+
 #[inline]
 fn claim_of<'a>(bytes: &'a [u8], entry: &Entry) -> Claim<'a> {
     let Entry { owner, owner_len, line, range, oddity, released } = *entry;
@@ -155,48 +185,6 @@ fn claim_of<'a>(bytes: &'a [u8], entry: &Entry) -> Claim<'a> {
 fn line<'a>(bytes: &'a [u8], starts: &[u32], index: usize) -> Option<&'a [u8]> {
     let rest = bytes.get(*starts.get(index)? as usize..)?;
     rest.get(..memchr(b'\n', rest).unwrap_or(rest.len()))
-}
-
-impl Table {
-    /// Reads the lines from this place on, of which the first has this number.
-    fn read(bytes: &[u8], from: usize, first: usize) -> Self {
-        let left = bytes.len().saturating_sub(from);
-        // A line has 20 bytes and more: one growth at most.
-        let mut table = Self {
-            starts: Vec::with_capacity(left / 24),
-            entries: Vec::with_capacity(left / 24),
-            odd: Vec::new(),
-        };
-        let (mut at, mut number) = (from, first);
-        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            // No file of the size that is read has 2^32 bytes.
-            let Ok(start) = u32::try_from(at) else { break };
-            let len = if let Some(plain) = plain(rest) {
-                let skipped = usize::from(plain.released);
-                table.entries.extend(entry(
-                    at + skipped,
-                    plain.owner,
-                    number,
-                    plain.range,
-                    None,
-                    plain.released,
-                ));
-                plain.len
-            } else {
-                let len = memchr(b'\n', rest).unwrap_or(rest.len());
-                let line = Line { number, raw: rest.get(..len).unwrap_or_default() };
-                table.entries.extend(claim::of_line(&line).filter_map(|claim| located(bytes, &claim)));
-                table.odd.push(table.starts.len());
-                len
-            };
-            table.starts.push(start);
-            at += len + 1;
-            number += 1;
-        }
-        table.starts.shrink_to_fit();
-        table.entries.shrink_to_fit();
-        table
-    }
 }
 
 /// `None` for what no file of the size that is read has: 2^32 bytes or lines.

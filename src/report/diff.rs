@@ -6,7 +6,7 @@ use memchr::{memchr_iter, memrchr};
 use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::Style;
-use crate::idfile::{Document, Line};
+use crate::idfile::Document;
 use crate::text::escape;
 
 /// Lines of context around a change, as `diff -u` has them.
@@ -28,12 +28,15 @@ pub fn unified(path: &str, before: Option<&Document>, after: &Document, style: S
     if before.is_some() && old_document == after {
         return String::new();
     }
-    let (bytes, grown) = (old_document.as_bytes(), after.as_bytes());
-    let same = shared(bytes, grown);
+    let bytes = old_document.as_bytes();
+    let added = after.added_to(old_document);
+    let same = added.map_or_else(|| shared(bytes, after.as_bytes()), |_| above(bytes));
     let before_them = memchr_iter(b'\n', bytes.get(..same).unwrap_or_default()).count();
-    let rest = |bytes: &[u8]| Document::new(bytes.get(same..).unwrap_or_default().to_vec());
-    let (old_rest, new_rest) = (rest(bytes), rest(grown));
-    let (old, new) = (lines(&old_rest), lines(&new_rest));
+    let old = lines(bytes.get(same..).unwrap_or_default());
+    let new = match added {
+        Some(added) => [&old[..], &lines(added)].concat(),
+        None => lines(after.as_bytes().get(same..).unwrap_or_default()),
+    };
     let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
     let from = if before.is_some() { path } else { "/dev/null" };
     let mut out = format!("--- {from}\n+++ {path}\n");
@@ -53,8 +56,14 @@ fn shared(old: &[u8], new: &[u8]) -> usize {
     let mut at = blocks.take_while(|(a, b)| a == b).map(|(a, _)| a.len()).sum();
     let (old_rest, new_rest) = (old.get(at..).unwrap_or_default(), new.get(at..).unwrap_or_default());
     at += old_rest.iter().zip(new_rest).take_while(|(a, b)| a == b).count();
+    above(old.get(..at).unwrap_or_default())
+}
+
+/// How many bytes stand above the lines that are context of what follows these.
+fn above(bytes: &[u8]) -> usize {
+    let mut at = bytes.len();
     for _ in 0..=CONTEXT {
-        let Some(before) = memrchr(b'\n', old.get(..at).unwrap_or_default()) else { return 0 };
+        let Some(before) = memrchr(b'\n', bytes.get(..at).unwrap_or_default()) else { return 0 };
         at = before;
     }
     at + 1
@@ -63,10 +72,10 @@ fn shared(old: &[u8], new: &[u8]) -> usize {
 /// A line with the knowledge whether a newline ends it: only the last may lack one.
 type DiffLine<'a> = (&'a [u8], bool);
 
-fn lines(document: &Document) -> Vec<DiffLine<'_>> {
-    let mut lines: Vec<DiffLine<'_>> = document.lines().map(|Line { raw, .. }| (raw, true)).collect();
+fn lines(text: &[u8]) -> Vec<DiffLine<'_>> {
+    let mut lines: Vec<DiffLine<'_>> = crate::text::lines(text).map(|raw| (raw, true)).collect();
     if let Some(last) = lines.last_mut() {
-        last.1 = document.ends_in_newline();
+        last.1 = text.ends_with(b"\n");
     }
     lines
 }

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::Style;
 use super::diff::{changed_lines, unified};
 use super::fit::hanging;
-use crate::idfile::Digest;
 use crate::planner::{
     Action, Assignment, Plan, Refusal, SCHEMA, SavedAssignment, SavedEdit, SavedFile, UNDO,
 };
@@ -34,7 +33,7 @@ impl Shown<'_> {
         let file = |kind: Kind| {
             let (before, planned) = (&self.snapshot.files[kind], &self.plan.files[kind]);
             let unchanged = planned.edits.is_empty();
-            let after = if unchanged { before.digest } else { Some(Digest::of(planned.after.as_bytes())) };
+            let after = if unchanged { before.digest } else { Some(planned.after.digest()) };
             let path = format!("/etc/{}", kind.file());
             SavedFile {
                 path,
