@@ -32,11 +32,15 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Bytes as one line of printable text: control characters as `\n`, `\t`, `\x1b`, invisible ones as
 /// `\u{200b}`, bytes that are not UTF-8 as `\xff`. A backslash stays a backslash.
 pub fn escape(bytes: &[u8]) -> String {
-    // What nearly all names are.
+    escaped(bytes).into_owned()
+}
+
+/// As [`escape`], without a copy of what is plain: nearly all names and lines.
+pub fn escaped(bytes: &[u8]) -> Cow<'_, str> {
     if bytes.iter().all(|b| (b' '..=b'~').contains(b))
         && let Ok(plain) = std::str::from_utf8(bytes)
     {
-        return plain.to_owned();
+        return Cow::Borrowed(plain);
     }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -58,7 +62,7 @@ pub fn escape(bytes: &[u8]) -> String {
             let _ = write!(out, "\\x{byte:02x}");
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// How many characters of one foreign text are shown: a line of a file can have millions.
@@ -139,6 +143,22 @@ pub fn thousands(n: u64) -> String {
     out
 }
 
+/// Adds a number in decimal. Lines are written by the ten thousand, and `format!` is for few.
+pub fn decimal(to: &mut Vec<u8>, mut number: u64) {
+    let from = to.len();
+    loop {
+        // Below 10.
+        to.push(b'0' + u8::try_from(number % 10).unwrap_or_default());
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = to.get_mut(from..) {
+        digits.reverse();
+    }
+}
+
 /// Bytes as lower-case hexadecimal digits.
 pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
@@ -215,6 +235,15 @@ mod tests {
     #[test]
     fn thousands_are_grouped() {
         assert_eq!((counted(1, "uid"), counted(2000, "uid")), ("1 uid".to_owned(), "2,000 uids".to_owned()));
+        let decimal = |number| {
+            let mut text = b"x".to_vec();
+            super::decimal(&mut text, number);
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(
+            (decimal(0), decimal(10), decimal(1 << 32)),
+            ("x0".into(), "x10".into(), "x4294967296".into())
+        );
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(65536), "65,536");

@@ -128,7 +128,7 @@ fn spellings(context: &Context, user: &OsString) -> Vec<Vec<u8>> {
 
 fn concerns(entry: &HistoryEntry, wanted: &[Vec<u8>]) -> bool {
     let named = |owner: &[u8]| wanted.iter().any(|w| w == owner);
-    let lines = entry.files.iter().filter_map(|(_, touched)| touched.as_ref()).flat_map(|t| &t.edits);
+    let lines = entry.files.iter().filter_map(|(_, touched)| touched.as_ref()).flat_map(|t| &*t.edits);
     wanted.iter().any(|w| entry.record.owners.contains(&escape(w)))
         || lines
             .flat_map(|edit| edit.old.iter().chain(&edit.new))

@@ -1,5 +1,7 @@
 //! `subidctl recover`: what an interrupted change will become, and making it so.
 
+use std::sync::Arc;
+
 use super::args::{Global, Recover as Args};
 use super::ask::{From, confirm};
 use super::facts::Context;
@@ -24,7 +26,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     // The files as they are, and as recovery leaves them.
     let present = host::snapshot(&context.root)?;
     let files = PerKind::from_fn(|kind| Planned {
-        edits: Vec::new(),
+        edits: Arc::default(),
         after: context.snapshot.files[kind].document.clone().unwrap_or_default(),
     });
     let plan = Plan { files, ..Plan::default() };

@@ -22,6 +22,7 @@ pub use recovery::{Recovered, recover};
 pub use single::write_file;
 pub use transaction::{commit, pending};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ pub struct FileChange {
     /// and, if there are edits, is made with mode 0644.
     pub before: Option<Digest>,
     /// The lines to change.
-    pub edits: Vec<LineEdit>,
+    pub edits: Arc<Vec<LineEdit>>,
 }
 
 /// What becomes of both files, and what is remembered of it.

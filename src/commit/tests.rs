@@ -59,7 +59,8 @@ impl Tree {
             let line_number = document.iter().flat_map(Document::lines).count() + 1;
             FileChange {
                 before: document.map(|d| d.digest()),
-                edits: vec![LineEdit { line: line_number, old: None, new: Some(line.as_bytes().to_vec()) }],
+                edits: vec![LineEdit { line: line_number, old: None, new: Some(line.as_bytes().to_vec()) }]
+                    .into(),
             }
         });
         let owner = KnownOwner { owner: b"al".to_vec(), uid: Some(1001), local: true, hook: false };
@@ -261,7 +262,8 @@ fn a_conflict_is_put_away_once_and_then_out_of_the_way() {
         }
         tree.write("etc/subuid", "al:1:2\nal:1:2\n");
         let mut change = tree.adding("al:1:2");
-        change.files.gid = FileChange { before: tree.document(Kind::Gid).map(|d| d.digest()), edits: vec![] };
+        change.files.gid =
+            FileChange { before: tree.document(Kind::Gid).map(|d| d.digest()), edits: Arc::default() };
         tree.crash(&change);
         tree.write("etc/subuid", "al:1:2\neve:8:1\n");
         let error = tree.recover().unwrap_err();

@@ -22,7 +22,12 @@ use crate::range::Range;
 
 /// The line that subidctl writes: `owner:decimal:decimal`, without a newline.
 pub fn canonical_line(owner: &[u8], range: Range) -> Vec<u8> {
-    let mut line = owner.to_vec();
-    line.extend_from_slice(format!(":{}:{}", range.first(), range.count()).as_bytes());
+    // Two colons and two numbers of at most ten digits.
+    let mut line = Vec::with_capacity(owner.len() + 22);
+    line.extend_from_slice(owner);
+    for number in [u64::from(range.first()), range.count().get()] {
+        line.push(b':');
+        crate::text::decimal(&mut line, number);
+    }
     line
 }

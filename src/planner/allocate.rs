@@ -1,6 +1,7 @@
 //! One user after another: what is there, what is missing, what is given.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use super::case::{Case, Served};
 use super::judge::{Holdings, holdings};
@@ -146,7 +147,7 @@ impl<'a> Allocator<'a> {
                 } else {
                     target.reason.clone()
                 };
-                self.add(case, kind, target.range, &reason);
+                self.add(case, kind, target.range, reason.into());
             }
         }
         case.keep_all("already there");
@@ -176,7 +177,7 @@ impl<'a> Allocator<'a> {
                     let first = crate::range::SubId::new(found.first());
                     let range = Range::new(first, count).unwrap_or(found);
                     let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
-                    self.add(case, kind, range, &reason);
+                    self.add(case, kind, range, reason);
                 }
                 case.keep_all("already there");
                 return Ok(());
@@ -188,7 +189,7 @@ impl<'a> Allocator<'a> {
             let found = self.taken.first_fit(kind, &case.want.owner, pool.range, count, align);
             let range = found.ok_or_else(|| room::none(self, case.want, kind, count, pool))?;
             let reason = first_fit_reason(self.rules.pool(kind)?, had[kind], wanted[kind]);
-            self.add(case, kind, range, &reason);
+            self.add(case, kind, range, reason);
         }
         if missing.uid.is_some() || missing.gid.is_some() {
             let owner = case.want.owner.shown();
@@ -209,13 +210,18 @@ impl<'a> Allocator<'a> {
         for range in others {
             let missing = case.total(kind) < wanted && !case.covers(kind, range);
             if missing && self.taken.is_free(kind, range) {
-                self.add(case, kind, range, &format!("other half missing; as in {}", kind.other().file()));
+                self.add(
+                    case,
+                    kind,
+                    range,
+                    format!("other half missing; as in {}", kind.other().file()).into(),
+                );
             }
         }
     }
 
-    fn add(&mut self, case: &mut Case<'a>, kind: Kind, range: Range, reason: &str) {
-        self.taken.give(kind, range, case.want.owner.shown());
+    fn add(&mut self, case: &mut Case<'a>, kind: Kind, range: Range, reason: Arc<str>) {
+        self.taken.give(kind, range, case.want.owner.label.clone());
         case.assign(kind, case.written.clone(), range, Action::Add, reason);
     }
 }
@@ -239,9 +245,9 @@ pub(super) fn differs(case: &Case<'_>, targets: &[Target]) -> Option<(Kind, Stri
     Some((kind, what))
 }
 
-fn first_fit_reason(pool: &Pool, had: u64, wanted: u64) -> String {
-    let first = format!("first free in {} ({})", pool.range, pool.place);
-    if had == 0 { first } else { format!("enlarged: has {had} of {wanted} IDs; {first}") }
+fn first_fit_reason(pool: &Pool, had: u64, wanted: u64) -> Arc<str> {
+    let first = &pool.reason;
+    if had == 0 { Arc::clone(first) } else { format!("enlarged: has {had} of {wanted} IDs; {first}").into() }
 }
 
 /// `sudo subidctl apply --replace bob`, or a sentence where the name cannot be pasted.

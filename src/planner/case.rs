@@ -1,5 +1,7 @@
 //! One user while being served: what is held, what is given.
 
+use std::sync::Arc;
+
 use super::judge::Held;
 use super::request::Want;
 use super::{Action, Assignment, Warning};
@@ -47,17 +49,9 @@ impl<'a> Case<'a> {
     }
 
     /// Notes one range of the plan.
-    pub(super) fn assign(&mut self, kind: Kind, owner: Part, range: Range, action: Action, reason: &str) {
+    pub(super) fn assign(&mut self, kind: Kind, owner: Part, range: Range, action: Action, reason: Arc<str>) {
         let (user, uid) = (self.want.owner.label.clone(), self.want.owner.uid());
-        self.served.assignments.push(Assignment {
-            kind,
-            user,
-            owner,
-            uid,
-            range,
-            action,
-            reason: reason.to_owned(),
-        });
+        self.served.assignments.push(Assignment { kind, user, owner, uid, range, action, reason });
     }
 
     /// Notes all lines that stay.
@@ -65,7 +59,7 @@ impl<'a> Case<'a> {
         for kind in Kind::BOTH {
             let kept: Vec<_> = self.live(kind).map(|h| (Part::from(h.claim.owner), h.claim.range)).collect();
             for (owner, range) in kept {
-                self.assign(kind, owner, range, Action::Keep, reason);
+                self.assign(kind, owner, range, Action::Keep, reason.into());
             }
         }
     }

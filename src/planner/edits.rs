@@ -1,6 +1,7 @@
 //! Assignments to line edits, and the files afterwards.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::{Action, Assignment};
 use crate::idfile::{Claim, Document, LineEdit, canonical_line};
@@ -11,7 +12,7 @@ use crate::snapshot::{Released, Snapshot};
 #[derive(Debug, Clone, Default)]
 pub struct Planned {
     /// Changes, line by line; empty: the file stays as it is.
-    pub edits: Vec<LineEdit>,
+    pub edits: Arc<Vec<LineEdit>>,
     /// The content afterwards.
     pub after: Document,
 }
@@ -46,11 +47,12 @@ pub fn compose(
         let ledger: Vec<&Released> = snapshot.released.iter().filter(|r| r.kind == kind).collect();
         let mut edits = edits(before, &mine, &ledger)?;
         edits.splice(0..0, repairs.iter().filter(|r| r.kind == kind).map(|r| r.edit.clone()));
-        if edits.is_empty() {
-            return Ok(Planned { edits, after: before.clone() });
-        }
-        let after = before.edited(&edits).map_err(|e| e.to_string())?;
-        Ok(Planned { edits, after })
+        let after = if edits.is_empty() {
+            before.clone()
+        } else {
+            before.edited(&edits).map_err(|e| e.to_string())?
+        };
+        Ok(Planned { edits: edits.into(), after })
     })
 }
 

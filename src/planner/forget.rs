@@ -94,7 +94,7 @@ fn assignment(kind: Kind, owner: &[u8], range: Range, reason: &str) -> Assignmen
         uid: None,
         range,
         action: Action::Forget,
-        reason: reason.to_owned(),
+        reason: reason.into(),
     }
 }
 

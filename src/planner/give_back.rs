@@ -90,7 +90,7 @@ fn assignment(owner: &Owner, kind: Kind, claim: &Claim<'_>) -> Assignment {
         uid: owner.uid(),
         range: claim.range,
         action: Action::Release,
-        reason: "nobody gets them next".to_owned(),
+        reason: "nobody gets them next".into(),
     }
 }
 

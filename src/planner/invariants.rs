@@ -94,7 +94,7 @@ fn check_kind(
         mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)).collect();
     for a in &given {
         let account = snapshot.accounts.by_owner(&a.owner);
-        let plain = Login::new(&a.owner).is_some_and(|name| name.is_plain());
+        let plain = Login::part(a.owner.clone()).is_some_and(|name| name.is_plain());
         // A number without an account would be whoever gets that uid later.
         if !plain && account.is_none_or(|user| a.owner != user.uid.to_string()) {
             return Err(refuse(a, "no line can carry this owner"));

@@ -55,6 +55,7 @@ pub use undo::{UNDO, undo};
 pub use view::{Free, Owned, WhoAnswer, free, owners, successor, who};
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
 use crate::idfile::{Dialect, Document, Verdict};
@@ -95,7 +96,7 @@ pub struct Assignment {
     /// What happens.
     pub action: Action,
     /// Why, in one phrase, escaped.
-    pub reason: String,
+    pub reason: Arc<str>,
 }
 
 /// Something to know that stops nothing.

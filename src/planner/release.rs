@@ -22,7 +22,7 @@ pub(super) fn all_but(case: &mut Case<'_>, targets: &[Target]) {
         let wrong = case.live(kind).filter(|held| !right(held));
         let wrong: Vec<_> = wrong.map(|h| (Part::from(h.claim.owner), h.claim.range)).collect();
         for (owner, range) in wrong {
-            case.assign(kind, owner, range, Action::Release, "released: replaced by the right one");
+            case.assign(kind, owner, range, Action::Release, "released: replaced by the right one".into());
         }
         case.held[kind].retain(|held| held.claim.released || right(held));
     }
@@ -53,7 +53,7 @@ pub(super) fn reclaim(
                 None => "taken back by the same account",
                 Some(_) => "taken back, as asked; nothing shows that it was this account's",
             };
-            case.assign(kind, claim.owner.into(), claim.range, Action::Reclaim, reason);
+            case.assign(kind, claim.owner.into(), claim.range, Action::Reclaim, reason.into());
         }
     }
     let has_any = Kind::BOTH.into_iter().any(|kind| !case.held[kind].is_empty());

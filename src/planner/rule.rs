@@ -1,5 +1,7 @@
 //! Which rule serves a user: window, map or first-fit, and the pool that first-fit searches.
 
+use std::sync::Arc;
+
 use super::Warning;
 use crate::error::{Code, Error, Result};
 use crate::policy::{Policy, Strategy, Window};
@@ -12,6 +14,8 @@ pub(super) struct Pool {
     pub(super) range: Range,
     /// Where its ends come from, for messages.
     pub(super) place: String,
+    /// Why a range of it is given: to thousands, mostly.
+    pub(super) reason: Arc<str>,
 }
 
 /// The rules in force.
@@ -136,7 +140,8 @@ fn pool(kind: Kind, defs: &LoginDefs, policy: &Policy) -> Result<Pool> {
             format!("{low_key} {low} ({low_place}) lies above {high_key} {high} ({high_place})"),
         )
     })?;
-    Ok(Pool { range, place })
+    let reason = format!("first free in {range} ({place})").into();
+    Ok(Pool { range, place, reason })
 }
 
 /// `FILE lines 7, 9` for two places in one file.

@@ -105,7 +105,7 @@ impl From<&Assignment> for SavedAssignment {
             start: a.range.first(),
             count: a.range.count().get(),
             action: a.action,
-            reason: a.reason.clone(),
+            reason: a.reason.to_string(),
         }
     }
 }
@@ -174,7 +174,7 @@ impl SavedAssignment {
             uid: self.uid,
             range,
             action: self.action,
-            reason: format!("the plan says: {}", crate::text::escape(self.reason.as_bytes())),
+            reason: format!("the plan says: {}", crate::text::escape(self.reason.as_bytes())).into(),
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::idfile::Claim;
 use crate::policy::{Declared, Policy, Window};
 use crate::range::{Count, Kind, PerKind, Range, RangeSet};
 use crate::snapshot::{Account, Group, LiveExtent, Released, SiteRange, Snapshot, Source};
-use crate::text::escape;
+use crate::text::{Part, escape};
 
 /// Why an ID is not free.
 #[derive(Debug, Clone, Copy)]
@@ -136,8 +136,8 @@ pub(super) struct Taken<'a> {
     pub(super) joint: RangeSet,
     /// The windows' spans.
     windows: Vec<(Range, &'a Window)>,
-    /// Given in this plan.
-    given: Vec<(Kind, Range, String)>,
+    /// Given in this plan, and to whom.
+    given: Vec<(Kind, Range, Part)>,
     /// For each count and alignment, below which no free range starts any more.
     cursors: HashMap<(u64, u32), u32>,
 }
@@ -159,7 +159,7 @@ impl<'a> Taken<'a> {
         let found = witnesses(self.snapshot, self.policy, kind).find(|(taken, _)| taken.overlaps(range));
         Some(match (found, planned) {
             (Some((_, witness)), _) => witness.phrase(kind, self.policy),
-            (None, Some((_, _, label))) => format!("{label} in this plan"),
+            (None, Some((_, _, label))) => format!("{} in this plan", escape(label)),
             (None, None) => "IDs in use".to_owned(),
         })
     }
@@ -197,7 +197,7 @@ impl<'a> Taken<'a> {
     }
 
     /// Takes a range.
-    pub(super) fn give(&mut self, kind: Kind, range: Range, label: String) {
+    pub(super) fn give(&mut self, kind: Kind, range: Range, label: Part) {
         self.sets[kind].insert(range);
         self.joint.insert(range);
         self.given.push((kind, range, label));

@@ -17,10 +17,10 @@ pub(super) struct Target {
 impl Allocator<'_> {
     /// The ranges that the command line, a window or the map name for this user; `None`: first-fit.
     pub(super) fn targets(&self, want: &Want) -> Result<Option<Vec<Target>>, Error> {
-        let who = want.owner.shown();
         if let Some(range) = want.range {
             return self.explicit(want, range).map(|target| Some(vec![target]));
         }
+        let who = want.owner.shown();
         let no_rule = |why: String, fix: String| {
             Error::new(Code::NoRule, format!("no rule gives {who} a range")).why(why).fix(fix)
         };

@@ -127,7 +127,8 @@ impl Way<'_> {
                 "undoes {} {}",
                 escape(self.entry.record.command.as_bytes()),
                 self.entry.transaction
-            ),
+            )
+            .into(),
         });
     }
 
@@ -135,7 +136,7 @@ impl Way<'_> {
     fn changed(&self, kind: Kind, line: &[u8]) -> Error {
         // The last entry that took the line away or made it stand again.
         let names = |e: &&HistoryEntry| {
-            let mut edits = e.files[kind].iter().flat_map(|touched| &touched.edits);
+            let mut edits = e.files[kind].iter().flat_map(|touched| &*touched.edits);
             edits.find_map(|edit| {
                 let (old, new) = (edit.old.as_deref() == Some(line), edit.new.as_deref() == Some(line));
                 (old || new).then_some(old)

@@ -13,7 +13,7 @@ fn assignment(owner: &str, uid: Option<u32>, range: &str, action: Action) -> Ass
         uid: uid.map(Uid::new),
         range: Range::parse(range).unwrap(),
         action,
-        reason: String::new(),
+        reason: "".into(),
     }
 }
 
@@ -79,7 +79,7 @@ fn what_a_written_plan_says_of_people_is_not_believed() {
         "count":10,"action":"add","reason":"bob's wish"}]}"#;
     let (_, assignments, _) = SavedPlan::parse("p.json", json).unwrap();
     assert_eq!(assignments[0].user, b"alice");
-    assert_eq!(assignments[0].reason, "the plan says: bob's wish");
+    assert_eq!(&*assignments[0].reason, "the plan says: bob's wish");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use super::Style;
 use crate::idfile::Document;
-use crate::text::escape;
+use crate::text::escaped;
 
 /// Lines of context around a change, as `diff -u` has them.
 const CONTEXT: usize = 3;
@@ -114,7 +114,7 @@ fn side(out: &mut String, sign: char, lines: &[DiffLine<'_>], sgr: &str, style: 
         if cut && index >= head && index + tail < lines.len() {
             continue;
         }
-        let line = escape(raw);
+        let line = escaped(raw);
         if style.color && !sgr.is_empty() {
             out.push_str(&style.paint(sgr, &format!("{sign}{line}")));
         } else {

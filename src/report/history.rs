@@ -111,7 +111,7 @@ fn notes(timeline: &Timeline, entry: &HistoryEntry) -> Vec<String> {
 /// The ranges of the touched lines: of the line afterwards, or where it went, of the line before.
 fn ranges(entry: &HistoryEntry) -> Vec<(Kind, Vec<u8>, Range)> {
     let edits = entry.files.iter().flat_map(|(kind, touched)| {
-        touched.iter().flat_map(|touched| &touched.edits).map(move |edit| (kind, edit))
+        touched.iter().flat_map(|touched| &*touched.edits).map(move |edit| (kind, edit))
     });
     let claims = |(kind, edit): (Kind, &LineEdit)| -> Vec<_> {
         let line = Document::new(edit.new.clone().or_else(|| edit.old.clone()).unwrap_or_default());

@@ -1,8 +1,9 @@
 //! A plan for people and as `subidctl.plan.v1`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 
+use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 
 use super::Style;
@@ -13,7 +14,7 @@ use crate::planner::{
 };
 use crate::range::Kind;
 use crate::snapshot::Snapshot;
-use crate::text::{escape, shell_word, thousands};
+use crate::text::{escaped, shell_word, thousands};
 
 /// A plan with the facts that it was made from.
 #[derive(Debug, Clone, Copy)]
@@ -69,8 +70,15 @@ pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
         out.push_str(&summary(shown.plan));
         return out;
     }
-    let sentences = users.iter().map(|(user, assignments)| user_text(user, assignments)).chain(idle);
-    for sentence in sentences.collect::<String>().lines() {
+    let begin = out.len();
+    for (user, assignments) in &users {
+        user_text(&mut out, user, assignments);
+    }
+    out.extend(idle);
+    if style.width == 0 {
+        return out;
+    }
+    for sentence in out.split_off(begin).lines() {
         out.push_str(&hanging(sentence, 0, 2, style.width));
         out.push('\n');
     }
@@ -107,7 +115,7 @@ fn repairs_text(plan: &Plan, style: Style) -> String {
 /// Assignments of each user, in order of the first one.
 fn by_user(assignments: &[Assignment]) -> Vec<(&[u8], Vec<&Assignment>)> {
     let mut order: Vec<(&[u8], Vec<&Assignment>)> = Vec::new();
-    let mut index: std::collections::HashMap<&[u8], usize> = std::collections::HashMap::new();
+    let mut index: HashMap<&[u8], usize, RandomState> = HashMap::default();
     for a in assignments {
         let at = *index.entry(&a.user).or_insert_with(|| {
             order.push((&a.user, Vec::new()));
@@ -120,9 +128,8 @@ fn by_user(assignments: &[Assignment]) -> Vec<(&[u8], Vec<&Assignment>)> {
     order
 }
 
-fn user_text(user: &[u8], assignments: &[&Assignment]) -> String {
-    let name = escape(user);
-    let mut out = String::new();
+fn user_text(out: &mut String, user: &[u8], assignments: &[&Assignment]) {
+    let name = escaped(user);
     if assignments.iter().all(|a| a.action == Action::Keep) {
         let of = |kind| -> Vec<String> {
             assignments.iter().filter(|a| a.kind == kind).map(|a| a.range.to_string()).collect()
@@ -136,7 +143,7 @@ fn user_text(user: &[u8], assignments: &[&Assignment]) -> String {
             format!("{} in subuid and {} in subgid", uids.join(", "), gids.join(", "))
         };
         let _ = writeln!(out, "{name}: has {has} ({ids} IDs, enough). No changes.");
-        return out;
+        return;
     }
     for (files, a) in both_files(assignments) {
         let what = match a.action {
@@ -149,14 +156,13 @@ fn user_text(user: &[u8], assignments: &[&Assignment]) -> String {
         let ids = a.range.count();
         let _ = writeln!(out, "{name}: {what} {} {files} ({ids} IDs): {}", a.range, a.reason);
     }
-    out
 }
 
 /// Joins what happens alike in both files.
 fn both_files<'a>(assignments: &[&'a Assignment]) -> Vec<(&'static str, &'a Assignment)> {
     let mut rows: Vec<(&'static str, &Assignment)> = Vec::new();
     // A line that stands twice goes twice, and is said once.
-    let mut told = HashSet::new();
+    let mut told: HashSet<_, RandomState> = HashSet::default();
     let mut left: Vec<&Assignment> = assignments.to_vec();
     left.retain(|a| told.insert((a.kind, a.range, a.action)));
     while !left.is_empty() {
@@ -177,7 +183,7 @@ fn both_files<'a>(assignments: &[&'a Assignment]) -> Vec<(&'static str, &'a Assi
 
 /// Of many users: how many get what, by the reason's kind.
 fn summary(plan: &Plan) -> String {
-    let mut kinds: BTreeMap<(&str, String), (usize, u64)> = BTreeMap::new();
+    let mut kinds: BTreeMap<(&str, &str), (usize, u64)> = BTreeMap::new();
     for a in plan.assignments.iter().filter(|a| a.kind == Kind::Uid) {
         let action = match a.action {
             Action::Add => "get a range",
@@ -186,7 +192,7 @@ fn summary(plan: &Plan) -> String {
             Action::Reclaim => "take a range back",
             Action::Forget => "forget a range",
         };
-        let entry = kinds.entry((action, a.reason.clone())).or_default();
+        let entry = kinds.entry((action, &*a.reason)).or_default();
         entry.0 += 1;
         entry.1 += a.range.count().get();
     }

@@ -1,5 +1,7 @@
 //! One entry for each transaction: who changed which lines, and when.
 
+use std::sync::Arc;
+
 use super::{LedgerNote, StateError, check_seal, parse_json, seal, serial};
 use crate::idfile::{Digest, LineEdit};
 use crate::range::PerKind;
@@ -57,7 +59,7 @@ pub struct Touched {
     pub after: Digest,
     /// The lines that differ.
     #[serde(with = "serial::edits")]
-    pub edits: Vec<LineEdit>,
+    pub edits: Arc<Vec<LineEdit>>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -91,7 +93,7 @@ impl HistoryEntry {
 #[cfg(test)]
 pub(super) fn sample() -> HistoryEntry {
     let edit = LineEdit { line: 2, old: None, new: Some(b"al\xff:1:2".to_vec()) };
-    let touched = Touched { before: None, after: Digest::of(b"x"), edits: vec![edit] };
+    let touched = Touched { before: None, after: Digest::of(b"x"), edits: vec![edit].into() };
     HistoryEntry {
         transaction: "20261123-214451-3f9a1c2b".to_owned(),
         time: 1_795_470_291,

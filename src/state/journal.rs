@@ -83,7 +83,7 @@ impl Journal {
 }
 
 fn repeated(entry: &HistoryEntry, kind: Kind, documents: [&Document; 2]) -> Repeated {
-    let edits = entry.files[kind].iter().flat_map(|touched| &touched.edits);
+    let edits = entry.files[kind].iter().flat_map(|touched| &*touched.edits);
     let mut named: HashMap<&[u8], [u32; 2], RandomState> =
         edits.flat_map(|e| e.old.iter().chain(&e.new)).map(|line| (&line[..], [0; 2])).collect();
     for (side, document) in documents.into_iter().enumerate() {

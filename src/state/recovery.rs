@@ -170,7 +170,7 @@ fn fates(journal: &Journal, present: &Documents) -> Vec<(Kind, LineEdit, Fate)> 
         let doubtful = |line: &Vec<u8>| {
             repeated.contains(&line[..]) || stands.get(&line[..]).is_some_and(|(_, times)| *times > 1)
         };
-        for edit in &touched.edits {
+        for edit in &*touched.edits {
             let fate = match (at(&edit.old), at(&edit.new)) {
                 _ if edit.old.iter().chain(&edit.new).any(doubtful) => Fate::Unclear,
                 (None, Some(None)) => Fate::Missing(end),

@@ -15,7 +15,8 @@ fn edit(line: usize, old: Option<&str>, new: Option<&str>) -> LineEdit {
 fn journal(before: &str, edits: &[LineEdit]) -> (Journal, String) {
     let before = plain(before);
     let after = before.edited(edits).unwrap();
-    let touched = Touched { before: Some(before.digest()), after: after.digest(), edits: edits.to_vec() };
+    let touched =
+        Touched { before: Some(before.digest()), after: after.digest(), edits: edits.to_vec().into() };
     let entry = HistoryEntry {
         transaction: "t".to_owned(),
         time: 0,

@@ -72,8 +72,10 @@ pub(super) mod range {
     }
 }
 
-/// `#[serde(with = "edits")]` for `Vec<LineEdit>`.
+/// `#[serde(with = "edits")]` for edits that are shared.
 pub(super) mod edits {
+    use std::sync::Arc;
+
     use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
     use crate::idfile::LineEdit;
 
@@ -95,7 +97,9 @@ pub(super) mod edits {
         }))
     }
 
-    pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<LineEdit>, D::Error> {
+    pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Arc<Vec<LineEdit>>, D::Error> {
         let edit = |edit: Edit<'_>| {
             Ok(LineEdit {
                 line: edit.line,
@@ -103,6 +107,6 @@ pub(super) mod edits {
                 new: edit.new.map(Text::bytes).transpose()?,
             })
         };
-        Vec::<Edit<'_>>::deserialize(d)?.into_iter().map(edit).collect()
+        Vec::<Edit<'_>>::deserialize(d)?.into_iter().map(edit).collect::<Result<_, _>>().map(Arc::new)
     }
 }

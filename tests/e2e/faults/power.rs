@@ -80,7 +80,7 @@ impl Tree {
             let line = document.iter().flat_map(Document::lines).count() + 1;
             FileChange {
                 before: document.map(|d| d.digest()),
-                edits: vec![LineEdit { line, old: None, new: Some(b"zoe:3000000000:1".to_vec()) }],
+                edits: vec![LineEdit { line, old: None, new: Some(b"zoe:3000000000:1".to_vec()) }].into(),
             }
         });
         let owner = KnownOwner { owner: b"zoe".to_vec(), uid: Some(1), local: true, hook: false };
