@@ -98,6 +98,16 @@ pub struct FileStatus {
     pub gid: u32,
 }
 
+impl Snapshot {
+    /// What each file's lines give, worked out once where both files hold the same: as on most hosts.
+    pub fn of_lines<'a, T: Clone>(&'a self, mut of: impl FnMut(&'a IdFile) -> T) -> PerKind<T> {
+        let uid = of(&self.files.uid);
+        let same = self.files.uid.document == self.files.gid.document;
+        let gid = if same { uid.clone() } else { of(&self.files.gid) };
+        PerKind { uid, gid }
+    }
+}
+
 impl IdFile {
     /// All IDs that any reader would see taken; none where the file does not exist.
     pub fn claims(&self) -> Claims<'_> {

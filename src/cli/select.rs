@@ -5,6 +5,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
+use foldhash::fast::RandomState;
+
 use super::args::Selection;
 use super::facts::Context;
 use super::progress::Progress;
@@ -90,7 +92,7 @@ struct Gathered {
     count: Option<Count>,
     wants: Vec<Want>,
     /// Index in `wants`, by uid or name.
-    seen: HashMap<std::result::Result<Uid, Part>, usize>,
+    seen: HashMap<std::result::Result<Uid, Part>, usize, RandomState>,
     refusals: Vec<Refusal>,
     warnings: Vec<Warning>,
 }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use super::args::Global;
 use super::facts::Context;
 use super::output::Output;
@@ -138,13 +140,13 @@ pub(super) fn ledger_notes(
             notes.push(LedgerNote::Released { kind, owner, uid: uid.map(Uid::get), range });
         }
     }
-    let mut told = HashSet::new();
+    let mut told: HashSet<&[u8], RandomState> = HashSet::default();
     for a in assignments {
         if a.action == Action::Forget {
             // Also where no line says so any more, and the ledger alone does.
             notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.to_vec(), range: a.range });
         }
-        if matches!(a.action, Action::Add | Action::Reclaim) && told.insert(&a.owner) {
+        if matches!(a.action, Action::Add | Action::Reclaim) && told.insert(&a.owner[..]) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);
             notes.push(LedgerNote::Owner(KnownOwner {

@@ -56,9 +56,9 @@ pub(super) fn lines_of<'a, 'b>(
             spelled.entry(spelling).or_insert(index);
         }
     }
-    PerKind::from_fn(|kind| {
+    snapshot.of_lines(|file| {
         let mut all: HashMap<usize, Vec<Claim<'a>>> = HashMap::new();
-        for claim in snapshot.files[kind].claims() {
+        for claim in file.claims() {
             if let Some(index) = spelled.get(claim.owner) {
                 all.entry(*index).or_default().push(claim);
             }

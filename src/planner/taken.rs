@@ -7,7 +7,7 @@ use super::reserved::{FIXED_RULE, reserved};
 use crate::idfile::Claim;
 use crate::policy::{Declared, Policy, Window};
 use crate::range::{Count, Kind, PerKind, Range, RangeSet};
-use crate::snapshot::{Account, Group, LiveExtent, Released, SiteRange, Snapshot, Source};
+use crate::snapshot::{Account, Group, IdFile, LiveExtent, Released, SiteRange, Snapshot, Source};
 use crate::text::{Part, escape};
 
 /// Why an ID is not free.
@@ -100,8 +100,15 @@ fn beyond_lines<'a>(
 /// Every ID of a kind that is known to be somebody's or kept for somebody: lines, accounts, reserved,
 /// declared and released ranges, those that directories declare, running namespaces.
 pub fn taken(snapshot: &Snapshot, policy: &Policy, kind: Kind) -> RangeSet {
-    let lines = snapshot.files[kind].claims().map(|claim| claim.range);
-    lines.chain(beyond_lines(snapshot, policy, kind).map(|(range, _)| range)).collect()
+    with_lines(snapshot, policy, kind, &lines(&snapshot.files[kind]))
+}
+
+fn lines(file: &IdFile) -> RangeSet {
+    file.claims().map(|claim| claim.range).collect()
+}
+
+fn with_lines(snapshot: &Snapshot, policy: &Policy, kind: Kind, lines: &RangeSet) -> RangeSet {
+    lines.union(&beyond_lines(snapshot, policy, kind).map(|(range, _)| range).collect())
 }
 
 /// What takes IDs whatever the files say: accounts, groups, reserved and declared ranges. What a directory
@@ -144,7 +151,8 @@ pub(super) struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, policy: &'a Policy, windows: &'a [Window]) -> Self {
-        let sets: PerKind<RangeSet> = PerKind::from_fn(|kind| taken(snapshot, policy, kind));
+        let lines = snapshot.of_lines(lines);
+        let sets = PerKind::from_fn(|kind| with_lines(snapshot, policy, kind, &lines[kind]));
         let windows: Vec<(Range, &Window)> = windows.iter().filter_map(|w| Some((w.span()?, w))).collect();
         let spans: RangeSet = windows.iter().map(|(span, _)| *span).collect();
         let both = sets.uid.union(&sets.gid);

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
 use super::history::HistoryEntry;
 use super::{StateError, parse_json, seal, serial};
 use crate::range::{Kind, Range};
@@ -114,7 +116,7 @@ impl Ledger {
         // Sets and not searches: ten thousand owners may be concerned at once.
         let named: HashSet<(Kind, &[u8], Range)> = notes.iter().filter_map(LedgerNote::released).collect();
         self.released.retain(|r| !named.contains(&(r.kind, &r.owner[..], r.range)));
-        let renewed: HashSet<&[u8]> =
+        let renewed: HashSet<&[u8], RandomState> =
             notes.iter().filter_map(LedgerNote::owner).map(|o| &o.owner[..]).collect();
         self.owners.retain(|o| !renewed.contains(&o.owner[..]));
         self.owners.extend(notes.iter().filter_map(LedgerNote::owner).cloned());
