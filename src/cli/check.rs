@@ -4,7 +4,7 @@ use super::args::{Check as Args, Global};
 use super::audit::exit;
 use super::facts::Context;
 use super::output::Output;
-use super::verify;
+use super::person;
 use crate::error::{Code, Error, Result};
 use crate::findings::{Check, Engine, Entry, Facts, Finding, Group, Survey, catalogue, check};
 use crate::host;
@@ -119,7 +119,7 @@ fn stranger() -> Option<Account> {
 /// Whose containers: of a tree anybody's, here the caller's unless root asks.
 fn account(context: &mut Context, args: &Args) -> Result<Account> {
     if context.root.is_running() {
-        return verify::account(context, args.user.as_deref(), "check");
+        return person::account(context, args.user.as_deref(), "check");
     }
     let user = args.user.as_ref().ok_or_else(|| {
         Error::new(Code::Usage, "a tree has no caller: name a USER")
@@ -133,9 +133,9 @@ fn account(context: &mut Context, args: &Args) -> Result<Account> {
 /// asked, and nothing of a tree is ever started.
 fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
     if !context.root.is_running() {
-        return Ok(verify::file_ranges(context, account));
+        return Ok(person::file_ranges(context, account));
     }
-    match verify::ranges(context, account) {
+    match person::ranges(context, account) {
         Err(error) if error.code == Code::LookupFailed => Ok(PerKind::default()),
         ranges => ranges,
     }

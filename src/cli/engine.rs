@@ -3,8 +3,7 @@
 use super::args::{Global, Verify as Args};
 use super::facts::Context;
 use super::output::Output;
-use super::proving::{CHECKS, spec};
-use super::verify::{account, ranges};
+use super::person::{CHECKS, account, ranges, spec};
 use crate::container::{self, Spec};
 use crate::error::{Code, Result};
 use crate::host;

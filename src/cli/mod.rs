@@ -16,6 +16,7 @@ mod in_use;
 mod list;
 mod memory;
 mod output;
+mod person;
 mod plan;
 mod planning;
 mod policy;

@@ -1,12 +1,12 @@
 //! Containers for the users of a plan: before the change in a world, after it on the host.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::facts::Context;
 use super::output::Output;
+use super::person::{Person, spec};
 use super::progress::Progress;
 use crate::container::{self, LookAround, Spec, Stage, World};
 use crate::error::{Code, Error, Result};
@@ -14,15 +14,9 @@ use crate::host::{self, Helpers, read_following};
 use crate::idmap::Userns;
 use crate::planner::{Holders, Owner, Plan, sample};
 use crate::proof::Proof;
-use crate::range::{Kind, PerKind, Range};
+use crate::range::{Kind, PerKind};
 use crate::report::{error_text, proof as report};
 use crate::snapshot::Account;
-
-/// How long the checks of one container may take where nobody says.
-pub(super) const CHECKS: Duration = Duration::from_secs(30);
-
-/// A user and the ranges that the planned files give.
-pub(super) type Person = (Account, PerKind<Vec<Range>>);
 
 /// Those whose containers are made, of how many.
 pub(super) struct People {
@@ -148,24 +142,6 @@ pub(super) fn need_root() -> Result<()> {
     Err(Error::new(Code::NotRoot, "only root can try something in a world")
         .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
         .fix("run it with sudo"))
-}
-
-/// A container of checks alone; `verify` adds CMD and its own times.
-pub(super) fn spec((account, ranges): &Person, helpers: Helpers) -> Spec {
-    Spec {
-        user: account.name.clone(),
-        uid: account.uid,
-        gid: account.gid,
-        home: account.home.clone(),
-        shell: account.shell.clone(),
-        ranges: ranges.clone(),
-        userns: Userns::default(),
-        command: None,
-        root: None,
-        timeout: CHECKS,
-        command_timeout: None,
-        helpers,
-    }
 }
 
 /// The first container that failed, as an error. `undo` names the change that stands all the same.

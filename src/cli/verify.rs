@@ -1,6 +1,5 @@
 //! `subidctl verify`: a real container, and what its maps are.
 
-use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -8,22 +7,20 @@ use std::path::Path;
 use super::args::{Global, Verify as Args};
 use super::facts::Context;
 use super::output::Output;
+use super::person::{CHECKS, account, ranges, spec};
 use super::plan::committed;
 use super::progress::Progress;
-use super::proving::{CHECKS, People, failure, need_root, with_proofs};
+use super::proving::{People, failure, need_root, with_proofs};
 use super::why;
 use crate::container::{self, Spec};
 use crate::error::{Code, Error, Result};
 use crate::host;
-use crate::idfile::Document;
 use crate::idmap::Userns;
-use crate::planner::{Holders, Owner};
 use crate::proof::Proof;
-use crate::range::{PerKind, Range};
+use crate::range::PerKind;
 use crate::report::proof::{json, text};
 use crate::report::{Shown, error_text, plan_json};
 use crate::snapshot::Account;
-use crate::text::shell_word;
 
 pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     let with_command = !args.command.is_empty();
@@ -119,26 +116,6 @@ fn userns(args: &Args) -> Result<Userns> {
     }
 }
 
-/// Whose containers it is about, for a command that does something with them.
-pub(super) fn account(context: &mut Context, user: Option<&OsStr>, does: &str) -> Result<Account> {
-    let root = nix::unistd::geteuid().is_root();
-    let Some(user) = user else {
-        if root {
-            return Err(Error::new(Code::Usage, "root must name a USER")
-                .why("root's own containers need no subordinate IDs")
-                .fix("name the user whose containers are meant"));
-        }
-        return host::me(&mut context.snapshot);
-    };
-    let account = host::find_user(&mut context.snapshot, user.as_bytes())?;
-    if !root && account.uid.get() != nix::unistd::geteuid().as_raw() {
-        return Err(Error::new(Code::NotRoot, format!("only root can {does} {}'s containers", account.name))
-            .why(format!("this process runs as uid {}", nix::unistd::geteuid()))
-            .fix("run it with sudo, or without a USER for yourself"));
-    }
-    Ok(account)
-}
-
 /// Runs the container on the host.
 fn prove(
     context: &Context,
@@ -164,7 +141,7 @@ fn prove(
         shell,
         command_timeout: args.timeout,
         timeout: args.timeout.unwrap_or(CHECKS),
-        ..super::proving::spec(&person, helpers)
+        ..spec(&person, helpers)
     };
     if !stdout_to_stderr {
         return container::run(&spec, &machine);
@@ -197,39 +174,4 @@ fn root_folder(path: &Path) -> Result<Vec<u8>> {
     }
     let absolute = std::path::absolute(path).map_err(|error| failed(error.to_string()))?;
     Ok(absolute.as_os_str().as_bytes().to_vec())
-}
-
-/// The user's ranges, in the order of the files, a line each, or of the directory that counts instead.
-pub(super) fn ranges(context: &Context, account: &Account) -> Result<PerKind<Vec<Range>>> {
-    let snapshot = &context.snapshot;
-    if let Some(place) = context.directory() {
-        let ranges = host::directory_ranges(&context.root, snapshot, &account.name)?;
-        if ranges.uid.is_empty() || ranges.gid.is_empty() {
-            return Err(no_ranges(account, &place));
-        }
-        return Ok(ranges);
-    }
-    Ok(file_ranges(context, account))
-}
-
-/// The user's ranges of the files, in their order, a line each.
-pub(super) fn file_ranges(context: &Context, account: &Account) -> PerKind<Vec<Range>> {
-    let snapshot = &context.snapshot;
-    let spellings = Owner::account(account.clone()).spellings(&snapshot.accounts);
-    let empty = Document::default();
-    let files = PerKind::from_fn(|kind| snapshot.files[kind].document.as_ref().unwrap_or(&empty));
-    Holders::new(files).ranges(&spellings)
-}
-
-/// A directory that gives nothing cannot be told from one that is down.
-fn no_ranges(account: &Account, place: &str) -> Error {
-    let asked = shell_word(account.name.as_bytes());
-    Error::new(Code::LookupFailed, format!("no subordinate IDs of {} are known", account.name))
-        .why(format!("{place}: it gives none, or does not answer"))
-        .fix(match asked {
-            Some(name) => {
-                format!("see what it says (getsubids {name}; getsubids -g {name}), and add a range in the directory")
-            }
-            None => "add a range in the directory".to_owned(),
-        })
 }

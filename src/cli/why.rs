@@ -3,7 +3,7 @@
 use super::args::{Global, Verify as Args};
 use super::check::look_for;
 use super::facts::Context;
-use super::verify::account;
+use super::person::account;
 use crate::error::{Code, Error, Result};
 use crate::findings::{Check, Engine, in_files, named};
 use crate::host;
