@@ -118,6 +118,10 @@ pub(super) static ENTRIES: &[Entry] = &[
 /// Makes a comment of a line that is no range for shadow either.
 const COMMENT: &str = "{s/^/# /;s/:/ /g;}";
 
+/// Pools lie between these: above accounts, and below 2^31, from where on some programs take IDs for negative.
+const LOW: u32 = 65536;
+const MIDDLE: u32 = 1 << 31;
+
 /// What mends an odd line.
 pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) -> String {
     let raw = survey.bytes(kind, line);
@@ -141,9 +145,12 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
             let exists = meant.is_some_and(|(_, range)| range.last() < u32::MAX);
             // What it is good for, and the command.
             let mut ways: Vec<(&str, String)> = Vec::new();
+            // What is replaced stays taken, and of a line that holds all below 2^31 no pool would have any left.
+            let others = |range: Range| range.first() > LOW || range.last() < MIDDLE;
             // No plan writes into a file with a NUL.
             if account.is_some() && oddity != Oddity::Nul {
-                ways.extend(meant.map(|(owner, _)| ("give other IDs", survey.another(owner))));
+                let replaced = meant.filter(|(_, range)| others(*range));
+                ways.extend(replaced.map(|(owner, _)| ("give other IDs", survey.another(owner))));
             }
             if let Some((owner, range)) = meant.filter(|_| exists && oddity != Oddity::BeyondSpace) {
                 let other = shadow.filter(|(_, other)| *other != range);

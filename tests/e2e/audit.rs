@@ -359,6 +359,14 @@ fn what_takes_a_line_out_leaves_the_others() {
     }
 }
 
+/// A range that is replaced stays taken.
+#[test]
+fn other_ids_are_offered_only_where_a_pool_may_have_some() {
+    let offered = |line: &str| fixes(line).1.iter().any(|fix| fix.contains("apply --replace bob"));
+    assert!(offered("bob:3000000000:4294967296\n") && offered("bob:100000:65536 \n"));
+    assert!(!offered("bob:0:4294967296\n"));
+}
+
 /// What some readers grant nothing of is a new range for them: root's, or another user's, is not offered.
 #[test]
 fn ids_are_kept_only_where_a_new_range_may_have_them() {
