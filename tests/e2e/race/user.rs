@@ -143,8 +143,12 @@ impl User {
     /// An operation was killed: both files are as if it had been done, or as if it had not.
     pub(super) fn settle(&mut self, now: Lines) -> Result<(), String> {
         let Some(op) = self.killed.take() else { return Ok(()) };
+        if now != self.lines {
+            // Of an undo that is done by what it undid; so that is forgotten there, and only then.
+            return self.done(&op, now, None);
+        }
         self.last = None;
-        if now == self.lines { Ok(()) } else { self.done(&op, now, None) }
+        Ok(())
     }
 
     /// Others have erased lines: it goes on from what there is.
