@@ -233,17 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_grouped() {
-        assert_eq!((counted(1, "uid"), counted(2000, "uid")), ("1 uid".to_owned(), "2,000 uids".to_owned()));
-        let decimal = |number| {
+    fn decimals_are_added_to_what_is_there() {
+        let added = |number| {
             let mut text = b"x".to_vec();
-            super::decimal(&mut text, number);
+            decimal(&mut text, number);
             String::from_utf8(text).unwrap()
         };
-        assert_eq!(
-            (decimal(0), decimal(10), decimal(1 << 32)),
-            ("x0".into(), "x10".into(), "x4294967296".into())
-        );
+        assert_eq!((added(0), added(10), added(1 << 32)), ("x0".into(), "x10".into(), "x4294967296".into()));
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!((counted(1, "uid"), counted(2000, "uid")), ("1 uid".to_owned(), "2,000 uids".to_owned()));
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(65536), "65,536");

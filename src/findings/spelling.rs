@@ -3,6 +3,7 @@
 use super::lines::{granted, meant, odd, rewritten};
 use super::{AS_MEANT, BASE, Entry, Group, Status, Survey};
 use crate::idfile::{Dialect, Oddity};
+use crate::policy::CEILING;
 use crate::range::{Kind, Range};
 
 pub(super) static ENTRIES: &[Entry] = &[
@@ -118,9 +119,8 @@ pub(super) static ENTRIES: &[Entry] = &[
 /// Makes a comment of a line that is no range for shadow either.
 const COMMENT: &str = "{s/^/# /;s/:/ /g;}";
 
-/// Pools lie between these: above accounts, and below 2^31, from where on some programs take IDs for negative.
+/// Pools begin above accounts, of 16 bits, and end below the [`CEILING`].
 const LOW: u32 = 65536;
-const MIDDLE: u32 = 1 << 31;
 
 /// What mends an odd line.
 pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) -> String {
@@ -145,8 +145,8 @@ pub(super) fn fix(survey: &Survey<'_>, kind: Kind, line: usize, oddity: Oddity) 
             let exists = meant.is_some_and(|(_, range)| range.last() < u32::MAX);
             // What it is good for, and the command.
             let mut ways: Vec<(&str, String)> = Vec::new();
-            // What is replaced stays taken, and of a line that holds all below 2^31 no pool would have any left.
-            let others = |range: Range| range.first() > LOW || range.last() < MIDDLE;
+            // What is replaced stays taken, and of a line that holds all between those no pool would have any left.
+            let others = |range: Range| range.first() > LOW || range.last() < CEILING;
             // No plan writes into a file with a NUL.
             if account.is_some() && oddity != Oddity::Nul {
                 let replaced = meant.filter(|(_, range)| others(*range));

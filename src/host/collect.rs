@@ -247,7 +247,7 @@ fn with_digests(files: &PerKind<IdFile>, at_once: bool) -> PerKind<IdFile> {
     };
     if files.uid.document == files.gid.document {
         let uid = worked(Kind::Uid);
-        let gid = IdFile { document: uid.document.clone(), digest: uid.digest, ..files.gid.clone() };
+        let gid = IdFile { digest: uid.digest, ..files.gid.clone() };
         return PerKind { uid, gid };
     }
     if !long {
