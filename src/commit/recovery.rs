@@ -115,7 +115,7 @@ fn finish(
         return Err(error);
     }
     if completes {
-        work.store.finish(&entry).map_err(unconfirmed)?;
+        work.store.finish().map_err(unconfirmed)?;
     } else {
         work.store.discard();
         work.store.mend(journal)?;
@@ -126,7 +126,7 @@ fn finish(
         let entry = HistoryEntry { taken_back: true, files, ..journal.entry.clone() };
         // It teaches the ledger nothing, but no history is without one.
         let bare = Journal { ledger: Vec::new(), ..journal.clone() };
-        work.store.prepare(&bare, &entry).and_then(|()| work.store.finish(&entry)).map_err(unconfirmed)?;
+        work.store.prepare(&bare, &entry).and_then(|()| work.store.finish()).map_err(unconfirmed)?;
     }
     remove_temps(work)?;
     work.end()

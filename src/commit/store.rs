@@ -38,9 +38,9 @@ struct Open {
     _lock: File,
     /// `None` where there is none yet.
     ledger: Option<Ledger>,
-    /// The ledger as it will be, and the line that the history gets, once prepared.
+    /// The ledger as it will be, and the transaction and line that the history gets, once prepared.
     next: Option<Ledger>,
-    line: Vec<u8>,
+    entry: Option<(String, Vec<u8>)>,
     /// How many entries the history holds, the transaction of the last, and what stands after it.
     entries: usize,
     last: Option<String>,
@@ -93,8 +93,8 @@ impl Store {
             }
             _ => {}
         }
-        let (next, line, keep) = (None, Vec::new(), keep.max(1));
-        let open = Open { state, history, _lock: lock, ledger, next, line, entries, last, torn, keep };
+        let (next, entry, keep) = (None, None, keep.max(1));
+        let open = Open { state, history, _lock: lock, ledger, next, entry, entries, last, torn, keep };
         Ok(Self { open: Some(open), notes })
     }
 
@@ -117,8 +117,9 @@ impl Store {
         let failed = |errno| open.history.failed("reserve room in", ENTRIES, errno);
         let file = open.entries_file().map_err(failed)?;
         let size = fstat(&file).map_err(failed)?.st_size;
-        open.line = entry.to_line();
-        let len = i64::try_from(open.line.len()).map_err(|_| failed(Errno::EFBIG))?;
+        let line = entry.to_line();
+        let len = i64::try_from(line.len()).map_err(|_| failed(Errno::EFBIG))?;
+        open.entry = Some((entry.transaction.clone(), line));
         match retry(|| fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, size, len)) {
             Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
             Err(errno) => Err(failed(errno)),
@@ -128,7 +129,7 @@ impl Store {
     /// Removes what [`Store::prepare`] made, here or in a process that was killed.
     pub(super) fn discard(&mut self) {
         let Self { open: Some(open), notes } = self else { return };
-        open.next = None;
+        (open.next, open.entry) = (None, None);
         if let Err(errno) = open.state.remove(LEDGER_TEMP) {
             let path = crate::text::path(&open.state.full(LEDGER_TEMP));
             notes
@@ -137,7 +138,7 @@ impl Store {
     }
 
     /// Writes ledger and history entry as prepared, whichever is missing, and makes them durable.
-    pub(super) fn finish(&mut self, entry: &HistoryEntry) -> Result<()> {
+    pub(super) fn finish(&mut self) -> Result<()> {
         let Some(open) = &mut self.open else { return Ok(()) };
         if let Some(next) = open.next.take() {
             let failed = |errno| open.state.failed("write", LEDGER, errno);
@@ -151,11 +152,12 @@ impl Store {
         let end = fstat(&file).map_err(failed)?.st_size;
         let end = u64::try_from(end).map_err(|_| failed(Errno::EIO))?;
         // What a process that was killed has written is not written again, but need not last yet.
-        if open.last.as_ref() != Some(&entry.transaction) {
+        let entry = open.entry.take().filter(|(transaction, _)| open.last.as_ref() != Some(transaction));
+        if let Some((transaction, line)) = entry {
             // At its place: nobody else writes here, and a part that is written again is the same part.
-            file.write_all_at(&open.line, end).map_err(|e| failed(errno(&e)))?;
+            file.write_all_at(&line, end).map_err(|e| failed(errno(&e)))?;
             open.entries += 1;
-            open.last = Some(entry.transaction.clone());
+            open.last = Some(transaction);
         }
         retry(|| fsync(&file)).map_err(failed)?;
         if open.entries == 1 {

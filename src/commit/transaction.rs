@@ -160,7 +160,7 @@ impl Work<'_> {
             Err(failure) => return Err(unconfirmed(failure.error)),
             Ok(()) => {}
         }
-        self.store.finish(&journal.entry).map_err(unconfirmed)?;
+        self.store.finish().map_err(unconfirmed)?;
         self.end().map_err(unconfirmed)?;
         Ok(journal.entry)
     }
