@@ -128,11 +128,11 @@ fn spellings(context: &Context, user: &OsString) -> Vec<Vec<u8>> {
 
 fn concerns(entry: &HistoryEntry, wanted: &[Vec<u8>]) -> bool {
     let named = |owner: &[u8]| wanted.iter().any(|w| w == owner);
-    let lines = entry.files.iter().filter_map(|(_, touched)| touched.as_ref()).flat_map(|t| &*t.edits);
+    let lines = entry.files.iter().filter_map(|(_, touched)| touched.as_ref()).flat_map(|t| t.edits.iter());
     wanted.iter().any(|w| entry.record.owners.contains(&escape(w)))
         || lines
-            .flat_map(|edit| edit.old.iter().chain(&edit.new))
-            .any(|line| Document::new(line.clone()).claims().any(|claim| named(claim.owner)))
+            .flat_map(|edit| edit.old.into_iter().chain(edit.new))
+            .any(|line| Document::new(line.to_vec()).claims().any(|claim| named(claim.owner)))
 }
 
 /// The names of those who were logged in. One that cannot be looked up is shown as a number.

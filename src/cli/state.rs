@@ -14,7 +14,7 @@ use crate::idfile::Document;
 use crate::planner::{Action, Assignment, Planned};
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::{Released, Snapshot, Source};
-use crate::state::{KnownOwner, LedgerNote};
+use crate::state::{KnownOwner, LedgerNotes, RangeNote};
 use crate::text::escape;
 
 /// Says, once a command, that a change is unfinished, or that the ledger says nothing.
@@ -78,11 +78,11 @@ pub(super) fn sudo_claim() -> Option<String> {
 }
 
 /// What the ledger knows of the ranges that a plan forgets.
-pub(super) fn forgot(snapshot: &Snapshot, assignments: &[Assignment]) -> Vec<LedgerNote> {
+pub(super) fn forgot(snapshot: &Snapshot, assignments: &[Assignment]) -> Vec<RangeNote> {
     let forgets = assignments.iter().filter(|a| a.action == Action::Forget);
     let forgotten: HashSet<(Kind, &[u8], Range)> = forgets.map(|a| (a.kind, &a.owner[..], a.range)).collect();
     let known = snapshot.released.iter().filter(|r| forgotten.contains(&(r.kind, &r.owner[..], r.range)));
-    let note = |r: &Released| LedgerNote::Released {
+    let note = |r: &Released| RangeNote::Released {
         kind: r.kind,
         owner: r.owner.clone(),
         uid: r.uid.map(Uid::get),
@@ -98,29 +98,30 @@ pub(super) fn ledger_notes(
     snapshot: &Snapshot,
     assignments: &[Assignment],
     files: &PerKind<Planned>,
-    undone: &[LedgerNote],
+    undone: &[RangeNote],
     hook: bool,
-) -> Vec<LedgerNote> {
+) -> LedgerNotes {
     let mut notes = Vec::new();
+    let mut owners = Vec::new();
     let known: HashSet<(Kind, &[u8], Range)> =
         snapshot.released.iter().map(|r| (r.kind, &r.owner[..], r.range)).collect();
-    let undone: HashMap<(Kind, &[u8], Range), &LedgerNote> =
-        undone.iter().filter_map(|note| Some((note.released()?, note))).collect();
+    let undone: HashMap<(Kind, &[u8], Range), &RangeNote> =
+        undone.iter().map(|note| (note.place(), note)).collect();
     // Of several with one owner the first counts.
     let releases = assignments.iter().rev().filter(|a| a.action == Action::Release);
     let by_owner: HashMap<(Kind, &[u8]), &Assignment> =
         releases.map(|a| ((a.kind, &a.owner[..]), a)).collect();
     for (kind, edit) in files.iter().flat_map(|(kind, planned)| planned.edits.iter().map(move |e| (kind, e)))
     {
-        let marked = |raw: &Option<Vec<u8>>| -> Vec<(Vec<u8>, Range)> {
+        let marked = |raw: Option<&[u8]>| -> Vec<(Vec<u8>, Range)> {
             // Most lines are not marked, and there may be thousands.
-            let Some(raw) = raw.as_ref().filter(|raw| raw.contains(&b'!')) else { return Vec::new() };
-            let line = Document::new(raw.clone());
+            let Some(raw) = raw.filter(|raw| raw.contains(&b'!')) else { return Vec::new() };
+            let line = Document::new(raw.to_vec());
             line.claims().filter(|c| c.released).map(|c| (c.owner.to_vec(), c.range)).collect()
         };
-        let (old, new) = (marked(&edit.old), marked(&edit.new));
+        let (old, new) = (marked(edit.old), marked(edit.new));
         for (owner, range) in old.iter().filter(|claim| !new.contains(claim)).cloned() {
-            notes.push(LedgerNote::Returned { kind, owner, range });
+            notes.push(RangeNote::Returned { kind, owner, range });
         }
         for (owner, range) in new.into_iter().filter(|claim| !old.contains(claim)) {
             // Whose it was is known only of who gives it back now, or where the ledger knows or knew it. Any
@@ -137,25 +138,20 @@ pub(super) fn ledger_notes(
             let uid = releases.and_then(|a| {
                 a.uid.or_else(|| snapshot.accounts.by_owner(&owner).map(|account| account.uid))
             });
-            notes.push(LedgerNote::Released { kind, owner, uid: uid.map(Uid::get), range });
+            notes.push(RangeNote::Released { kind, owner, uid: uid.map(Uid::get), range });
         }
     }
     let mut told: HashSet<&[u8], RandomState> = HashSet::default();
     for a in assignments {
         if a.action == Action::Forget {
             // Also where no line says so any more, and the ledger alone does.
-            notes.push(LedgerNote::Returned { kind: a.kind, owner: a.owner.to_vec(), range: a.range });
+            notes.push(RangeNote::Returned { kind: a.kind, owner: a.owner.to_vec(), range: a.range });
         }
         if matches!(a.action, Action::Add | Action::Reclaim) && told.insert(&a.owner[..]) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);
-            notes.push(LedgerNote::Owner(KnownOwner {
-                owner: a.owner.to_vec(),
-                uid: a.uid.map(Uid::get),
-                local,
-                hook,
-            }));
+            owners.push(KnownOwner { owner: a.owner.to_vec(), uid: a.uid.map(Uid::get), local, hook });
         }
     }
-    notes
+    LedgerNotes { ranges: notes, owners }
 }

@@ -26,10 +26,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::idfile::{Digest, LineEdit};
+use crate::idfile::{Digest, Edits};
 use crate::range::PerKind;
 use crate::snapshot::Snapshot;
-use crate::state::{Judge, LedgerNote, Record};
+use crate::state::{Judge, LedgerNotes, Record};
 
 /// What becomes of one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct FileChange {
     /// and, if there are edits, is made with mode 0644.
     pub before: Option<Digest>,
     /// The lines to change.
-    pub edits: Arc<Vec<LineEdit>>,
+    pub edits: Arc<Edits>,
 }
 
 /// What becomes of both files, and what is remembered of it.
@@ -47,7 +47,7 @@ pub struct Change {
     /// The files.
     pub files: PerKind<FileChange>,
     /// What the ledger learns.
-    pub ledger: Vec<LedgerNote>,
+    pub ledger: LedgerNotes,
     /// What was run.
     pub record: Record,
 }

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::host::{Root, records, trust};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind, Range};
-use crate::state::{self, Decision, Fate, HistoryEntry, Journal, Judge, StateError, Verdict};
+use crate::state::{self, Decision, Fate, HistoryEntry, Journal, Judge, LedgerNotes, StateError, Verdict};
 
 /// What became of an unfinished change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ fn finish(
     decision: &Decision,
     present: PerKind<Option<Document>>,
 ) -> Result<()> {
-    let edits = PerKind::from_fn(|kind| &decision.edits[kind][..]);
+    let edits = PerKind::from_fn(|kind| &decision.edits[kind]);
     let after = swap::edited(&present, &edits)?;
     let swap = Swap::new(work.etc, &edits, present, after);
     let completes = decision.verdict.outcome() == "completed";
@@ -125,7 +125,7 @@ fn finish(
         let files = PerKind::default();
         let entry = HistoryEntry { taken_back: true, files, ..journal.entry.clone() };
         // It teaches the ledger nothing, but no history is without one.
-        let bare = Journal { ledger: Vec::new(), ..journal.clone() };
+        let bare = Journal { ledger: LedgerNotes::default(), ..journal.clone() };
         work.store.prepare(&bare, &entry).and_then(|()| work.store.finish()).map_err(unconfirmed)?;
     }
     remove_temps(work)?;

@@ -8,7 +8,7 @@ use nix::sys::stat::fstat;
 use super::folder::{Folder, Like};
 use crate::error::{Code, Error, Result};
 use crate::host::{Root, trust};
-use crate::idfile::{Document, LineEdit};
+use crate::idfile::{Document, Edits};
 use crate::range::{Kind, PerKind};
 
 /// Files to be replaced, and their new content.
@@ -65,7 +65,7 @@ pub(super) fn read(root: &Root, etc: &Folder) -> Result<PerKind<Option<Document>
 /// The documents after the edits; a file without edits keeps every byte.
 pub(super) fn edited(
     present: &PerKind<Option<Document>>,
-    edits: &PerKind<&[LineEdit]>,
+    edits: &PerKind<&Edits>,
 ) -> Result<PerKind<Document>> {
     PerKind::try_from_fn(|kind| {
         let document = present[kind].clone().unwrap_or_default();
@@ -84,7 +84,7 @@ impl<'f> Swap<'f> {
     /// The files that have edits.
     pub(super) fn new(
         etc: &'f Folder,
-        edits: &PerKind<&[LineEdit]>,
+        edits: &PerKind<&Edits>,
         mut before: PerKind<Option<Document>>,
         after: PerKind<Document>,
     ) -> Self {

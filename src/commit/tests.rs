@@ -4,7 +4,7 @@ use crate::host::{Root, records};
 use crate::idfile::Document;
 use crate::range::{Kind, Range};
 use crate::snapshot::Snapshot;
-use crate::state::{HistoryEntry, Journal, KnownOwner, Ledger, Touched, Verdict, no_overlap};
+use crate::state::{HistoryEntry, Journal, KnownOwner, Ledger, RangeNote, Touched, Verdict, no_overlap};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
@@ -59,13 +59,12 @@ impl Tree {
             let line_number = document.iter().flat_map(Document::lines).count() + 1;
             FileChange {
                 before: document.map(|d| d.digest()),
-                edits: vec![LineEdit { line: line_number, old: None, new: Some(line.as_bytes().to_vec()) }]
-                    .into(),
+                edits: Edits::adding(line_number, format!("{line}\n").into_bytes()).into(),
             }
         });
         let owner = KnownOwner { owner: b"al".to_vec(), uid: Some(1001), local: true, hook: false };
         let record = Record { command: "apply".into(), owners: vec!["al".into()], ..Record::default() };
-        Change { files, ledger: vec![LedgerNote::Owner(owner)], record }
+        Change { files, ledger: LedgerNotes { ranges: vec![], owners: vec![owner] }, record }
     }
 
     fn commit_with(&self, change: &Change, options: &Options, replan: Replan) -> Result<Outcome> {
@@ -354,7 +353,7 @@ fn the_history_is_cut() {
     let entries = history(&tree);
     assert!((4..=5).contains(&entries.len()), "{}", entries.len());
     let Some(Touched { edits, .. }) = &entries.last().unwrap().files.uid else { panic!() };
-    assert_eq!(edits[0].new.as_deref(), Some(&b"u6:300006:1"[..]));
+    assert_eq!(edits.iter().next().unwrap().new, Some(&b"u6:300006:1"[..]));
 }
 
 #[test]
@@ -373,8 +372,8 @@ fn ranges_of_the_ledger_are_dated() {
     let tree = Tree::new();
     let range = Range::parse("100000:65536").unwrap();
     let mut change = tree.adding(AL);
-    change.ledger =
-        vec![LedgerNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(1), range }];
+    change.ledger.ranges =
+        vec![RangeNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(1), range }];
     let Ok(Outcome::Committed(done)) = tree.commit(&change) else { panic!() };
     let ledger = records::ledger(&tree.root).unwrap().unwrap();
     assert_eq!((&ledger.released[0].transaction, ledger.released[0].time > 0), (&done.transaction, true));

@@ -138,7 +138,7 @@ impl Work<'_> {
     /// From the journal to the journal's end. What does not follow from `before` by the edits is found
     /// here, before anything is written.
     fn write(&mut self, change: &Change, before: PerKind<Option<Document>>) -> Result<HistoryEntry> {
-        let edits = PerKind::from_fn(|kind| &change.files[kind].edits[..]);
+        let edits = PerKind::from_fn(|kind| &*change.files[kind].edits);
         let after = swap::edited(&before, &edits)?;
         let entry = entry(change, &after);
         let documents = PerKind::from_fn(|kind| before[kind].clone().unwrap_or_default());

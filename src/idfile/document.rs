@@ -6,6 +6,7 @@ use memchr::memchr;
 
 use super::claim::Claim;
 use super::digest::Digest;
+use super::edits::{Edits, LineEdit};
 use super::index::{Claims, Index};
 
 /// The content of one file, byte for byte. A copy shares it.
@@ -40,18 +41,6 @@ pub struct Line<'a> {
     pub number: usize,
     /// Without the newline.
     pub raw: &'a [u8],
-}
-
-/// A change of one line. `old` and `new` are whole lines without newline: both = replace, only `old` =
-/// remove, only `new` = add at the end of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LineEdit {
-    /// The number of the old line, from 1; for an added line one past the last.
-    pub line: usize,
-    /// The line as it stands.
-    pub old: Option<Vec<u8>>,
-    /// The line as it shall stand.
-    pub new: Option<Vec<u8>>,
 }
 
 /// The line that an edit names is not what the edit says.
@@ -168,19 +157,17 @@ impl Document {
     ///
     /// # Errors
     /// Where an edit's old line is not what stands there, or two edits name one line.
-    pub fn edited(&self, edits: &[LineEdit]) -> Result<Self, EditError> {
-        let mut at: Vec<&LineEdit> = edits.iter().filter(|e| e.old.is_some()).collect();
-        at.sort_by_key(|e| e.line);
-        let added = edits.iter().filter(|e| e.old.is_none()).filter_map(|e| e.new.as_deref());
-        if at.is_empty() && self.can_be_head() {
-            let bytes = added.clone().fold(Vec::with_capacity(32 * edits.len()), put);
-            if memchr(0, &bytes).is_none() {
-                return Ok(Self(Arc::new(Content { head: Some(self.clone()), bytes, ..Content::default() })));
-            }
+    pub fn edited(&self, edits: &Edits) -> Result<Self, EditError> {
+        if edits.named().is_empty() && self.can_be_head() && memchr(0, edits.added()).is_none() {
+            let bytes = edits.added().to_vec();
+            return Ok(Self(Arc::new(Content { head: Some(self.clone()), bytes, ..Content::default() })));
         }
+        let mut at: Vec<&LineEdit> = edits.named().iter().collect();
+        at.sort_by_key(|e| e.line);
         let mut at = at.into_iter().peekable();
         let whole = self.as_bytes();
-        let mut bytes = Vec::with_capacity(whole.len() + 32 * edits.len() + 1);
+        let more = 32 * edits.named().len() + edits.added().len();
+        let mut bytes = Vec::with_capacity(whole.len() + more + 1);
         // What lies between the lines that are edited is copied as it is.
         let (mut start, mut copied) = (0, 0);
         for line in self.lines() {
@@ -193,7 +180,10 @@ impl Document {
                     return Err(EditError { line: edit.line });
                 }
                 bytes.extend_from_slice(whole.get(copied..start).unwrap_or_default());
-                bytes = edit.new.as_deref().into_iter().fold(bytes, put);
+                if let Some(new) = &edit.new {
+                    bytes.extend_from_slice(new);
+                    bytes.push(b'\n');
+                }
                 copied = end;
             }
             start = end;
@@ -205,20 +195,14 @@ impl Document {
         if bytes.last().is_some_and(|b| *b != b'\n') {
             bytes.push(b'\n');
         }
-        Ok(Self::new(added.fold(bytes, put)))
+        bytes.extend_from_slice(edits.added());
+        Ok(Self::new(bytes))
     }
 
     /// Whether lines can simply be put behind this document.
     fn can_be_head(&self) -> bool {
         self.0.head.is_none() && self.ends_in_newline() && !self.has_nul()
     }
-}
-
-/// Adds a line.
-fn put(mut bytes: Vec<u8>, line: &[u8]) -> Vec<u8> {
-    bytes.extend_from_slice(line);
-    bytes.push(b'\n');
-    bytes
 }
 
 #[cfg(test)]
@@ -240,20 +224,21 @@ mod tests {
             old: old.map(|s| s.as_bytes().to_vec()),
             new: new.map(|s| s.as_bytes().to_vec()),
         };
+        let edited = |edits: &[LineEdit]| doc.edited(&edits.iter().cloned().collect());
         let out =
-            doc.edited(&[edit(4, None, Some("al:5:6")), edit(2, Some("bob:1:2"), Some("!bob:1:2"))]).unwrap();
+            edited(&[edit(4, None, Some("al:5:6")), edit(2, Some("bob:1:2"), Some("!bob:1:2"))]).unwrap();
         assert_eq!(out.as_bytes(), b"# c\n!bob:1:2\nx\nal:5:6\n");
-        assert_eq!(doc.edited(&[edit(2, Some("bob:1:3"), None)]), Err(EditError { line: 2 }));
-        assert_eq!(doc.edited(&[edit(9, Some("x"), None)]), Err(EditError { line: 9 }));
+        assert_eq!(edited(&[edit(2, Some("bob:1:3"), None)]), Err(EditError { line: 2 }));
+        assert_eq!(edited(&[edit(9, Some("x"), None)]), Err(EditError { line: 9 }));
         let twice = [edit(3, Some("x"), None), edit(3, Some("x"), None)];
-        assert_eq!(doc.edited(&twice), Err(EditError { line: 3 }));
+        assert_eq!(edited(&twice), Err(EditError { line: 3 }));
     }
 
     proptest! {
         #[test]
         fn untouched_lines_keep_every_byte(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let doc = Document::new(bytes.clone());
-            let same = doc.edited(&[]).unwrap();
+            let same = doc.edited(&Edits::default()).unwrap();
             let mut expected = bytes;
             if expected.last().is_some_and(|b| *b != b'\n') { expected.push(b'\n'); }
             prop_assert_eq!(same.as_bytes(), &expected[..]);

@@ -344,7 +344,7 @@ mod tests {
             let before = Document::new(text.into_bytes());
             let known = before.claims().count();
             let add = |new: String| crate::idfile::LineEdit { line: known, old: None, new: Some(new.into_bytes()) };
-            let edits: Vec<_> = more.into_iter().map(add).collect();
+            let edits = more.into_iter().map(add).collect();
             let after = before.edited(&edits).unwrap();
             let anew = Document::new(after.as_bytes().to_vec());
             prop_assert_eq!(after.claims().collect::<Vec<_>>(), anew.claims().collect::<Vec<_>>());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Action, Assignment};
-use crate::idfile::{Claim, Document, LineEdit, canonical_line};
+use crate::idfile::{Claim, Document, Edits, LineEdit, canonical_len, canonical_line, write_canonical};
 use crate::range::{Kind, PerKind, Range, RangeSet};
 use crate::snapshot::{Released, Snapshot};
 
@@ -12,7 +12,7 @@ use crate::snapshot::{Released, Snapshot};
 #[derive(Debug, Clone, Default)]
 pub struct Planned {
     /// Changes, line by line; empty: the file stays as it is.
-    pub edits: Arc<Vec<LineEdit>>,
+    pub edits: Arc<Edits>,
     /// The content afterwards.
     pub after: Document,
 }
@@ -45,8 +45,14 @@ pub fn compose(
         let empty = Document::default();
         let before = file.document.as_ref().unwrap_or(&empty);
         let ledger: Vec<&Released> = snapshot.released.iter().filter(|r| r.kind == kind).collect();
-        let mut edits = edits(before, &mine, &ledger)?;
-        edits.splice(0..0, repairs.iter().filter(|r| r.kind == kind).map(|r| r.edit.clone()));
+        let mut edits: Edits = repairs.iter().filter(|r| r.kind == kind).map(|r| r.edit.clone()).collect();
+        let end = before.line_count() + 1;
+        edits.extend(changed(before, end, &mine, &ledger)?);
+        let added = || mine.iter().filter(|a| a.action == Action::Add);
+        edits.reserve(added().map(|a| canonical_len(&a.owner)).sum());
+        for a in added() {
+            edits.add(end, |line| write_canonical(line, &a.owner, a.range));
+        }
         let after = if edits.is_empty() {
             before.clone()
         } else {
@@ -56,8 +62,10 @@ pub fn compose(
     })
 }
 
-fn edits(
+/// What becomes of lines that stand there. `end` is one past the last line.
+fn changed(
     before: &Document,
+    end: usize,
     assignments: &[&Assignment],
     ledger: &[&Released],
 ) -> Result<Vec<LineEdit>, String> {
@@ -99,10 +107,8 @@ fn edits(
             edits.push(LineEdit { line: *line, old: old(line), new: None });
         }
         edits.sort_by_key(|e| e.line);
-        append(before, &mut edits, more);
+        edits.extend(more.into_iter().map(|new| LineEdit { line: end, old: None, new: Some(new) }));
     }
-    let added: Vec<Vec<u8>> = changes(Action::Add).map(|a| canonical_line(&a.owner, a.range)).collect();
-    append(before, &mut edits, added);
     Ok(edits)
 }
 
@@ -137,12 +143,4 @@ impl<'a> Named<'a> {
         }
         Ok(lines)
     }
-}
-
-fn append(before: &Document, edits: &mut Vec<LineEdit>, lines: Vec<Vec<u8>>) {
-    if lines.is_empty() {
-        return;
-    }
-    let next = before.line_count() + 1;
-    edits.extend(lines.into_iter().map(|new| LineEdit { line: next, old: None, new: Some(new) }));
 }

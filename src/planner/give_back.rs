@@ -138,8 +138,8 @@ fn absent(owner: &Owner, lines: &PerKind<Vec<Claim<'_>>>, range: Range) -> Resul
 fn unmarked(plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for (kind, planned) in plan.files.iter() {
-        for old in planned.edits.iter().filter(|e| e.new.is_none()).filter_map(|e| e.old.as_ref()) {
-            let line = Document::new(old.clone());
+        for old in planned.edits.iter().filter(|e| e.new.is_none()).filter_map(|e| e.old) {
+            let line = Document::new(old.to_vec());
             warnings.extend(line.claims().map(|claim| {
                 let (owner, file) = (crate::text::escape(claim.owner), kind.file());
                 let message = format!(

@@ -134,7 +134,7 @@ mod tests {
     fn mended(bytes: &[u8]) -> (String, Vec<String>) {
         let document = Document::new(bytes.to_vec());
         let repairs = of_file(Kind::Uid, &document);
-        let edits: Vec<LineEdit> = repairs.iter().map(|r| r.edit.clone()).collect();
+        let edits = repairs.iter().map(|r| r.edit.clone()).collect();
         let after = document.edited(&edits).unwrap();
         (
             String::from_utf8_lossy(after.as_bytes()).into_owned(),
@@ -186,7 +186,7 @@ mod tests {
         fn no_reader_grants_more(lines in proptest::collection::vec("(al|bo|!al|7|#x)?:?[ +0]{0,2}[0-3]{0,2}:[+0x]{0,1}[0-3]{0,1}[ :\r]?", 0..6)) {
             let text = lines.join("\n");
             let before = Document::new(text.into_bytes());
-            let edits: Vec<LineEdit> = of_file(Kind::Uid, &before).into_iter().map(|r| r.edit).collect();
+            let edits = of_file(Kind::Uid, &before).into_iter().map(|r| r.edit).collect();
             let after = before.edited(&edits).unwrap();
             proptest::prop_assert_eq!(of_file(Kind::Uid, &after), Vec::new(), "one run is enough");
             let granted = |document: &Document, dialect: Dialect| -> HashSet<(Vec<u8>, u64, u64)> {

@@ -9,7 +9,7 @@ use super::release::{NOT_THEIRS, same_account};
 use super::taken::{Witness, standing};
 use super::{Action, Assignment, Plan, Repair, Warning, finish};
 use crate::error::{Code, Error, Result};
-use crate::idfile::{Claim, Document, LineEdit};
+use crate::idfile::{Claim, Document, Edit, LineEdit};
 use crate::policy::Policy;
 use crate::range::{Kind, Range};
 use crate::snapshot::{Accounts, Snapshot};
@@ -83,10 +83,10 @@ impl Way<'_> {
         }
         let mut used = HashSet::new();
         for edit in touched.edits.iter().filter(|edit| edit.old != edit.new) {
-            let line = match &edit.new {
+            let line = match edit.new {
                 None => end,
                 Some(now) => {
-                    let lines = stands.get(&now[..]).map(Vec::as_slice).unwrap_or_default();
+                    let lines = stands.get(now).map(Vec::as_slice).unwrap_or_default();
                     let free = |line: &&usize| !used.contains(*line);
                     let same = lines.iter().filter(free).find(|line| **line == edit.line);
                     let found = same.or_else(|| lines.iter().find(free));
@@ -95,7 +95,7 @@ impl Way<'_> {
             };
             // Any number of lines may be added at the end.
             let _ = edit.new.is_some() && used.insert(line);
-            self.turn(kind, LineEdit { line, old: edit.new.clone(), new: edit.old.clone() });
+            self.turn(kind, Edit { line, old: edit.new, new: edit.old }.to_owned());
         }
         Ok(())
     }
@@ -136,9 +136,9 @@ impl Way<'_> {
     fn changed(&self, kind: Kind, line: &[u8]) -> Error {
         // The last entry that took the line away or made it stand again.
         let names = |e: &&HistoryEntry| {
-            let mut edits = e.files[kind].iter().flat_map(|touched| &*touched.edits);
+            let mut edits = e.files[kind].iter().flat_map(|touched| touched.edits.iter());
             edits.find_map(|edit| {
-                let (old, new) = (edit.old.as_deref() == Some(line), edit.new.as_deref() == Some(line));
+                let (old, new) = (edit.old == Some(line), edit.new == Some(line));
                 (old || new).then_some(old)
             })
         };

@@ -16,7 +16,7 @@ const CONTEXT: usize = 3;
 const SHOWN_ABOVE: (usize, usize, usize) = (100, 20, 5);
 
 /// How many lines a change adds and removes.
-pub fn changed_lines(edits: &[crate::idfile::LineEdit]) -> usize {
+pub fn changed_lines(edits: &crate::idfile::Edits) -> usize {
     edits.iter().map(|e| usize::from(e.old.is_some()) + usize::from(e.new.is_some())).sum()
 }
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::table::table;
 use super::{Style, add_hex};
-use crate::idfile::{Document, LineEdit};
+use crate::idfile::{Document, Edit};
 use crate::range::{Kind, Range};
-use crate::state::{HistoryEntry, LedgerNote, Timeline, iso};
+use crate::state::{HistoryEntry, RangeNote, Timeline, iso};
 use crate::text::{escape, thousands, to_hex};
 
 /// How many changes a terminal is shown.
@@ -68,8 +68,8 @@ pub fn history_text(
 fn what(timeline: &Timeline, entry: &HistoryEntry) -> String {
     // The lines of a range that is forgotten may have been lost before: then the ledger alone knew it.
     let forgot = entry.record.forgot.iter().filter_map(|note| match note {
-        LedgerNote::Released { owner, range, .. } => Some((owner.clone(), *range)),
-        _ => None,
+        RangeNote::Released { owner, range, .. } => Some((owner.clone(), *range)),
+        RangeNote::Returned { .. } => None,
     });
     let touched = ranges(entry).into_iter().map(|(_, owner, range)| (owner, range));
     let mut ranges: Vec<(Vec<u8>, Range)> = touched.chain(forgot).collect();
@@ -111,10 +111,10 @@ fn notes(timeline: &Timeline, entry: &HistoryEntry) -> Vec<String> {
 /// The ranges of the touched lines: of the line afterwards, or where it went, of the line before.
 fn ranges(entry: &HistoryEntry) -> Vec<(Kind, Vec<u8>, Range)> {
     let edits = entry.files.iter().flat_map(|(kind, touched)| {
-        touched.iter().flat_map(|touched| &*touched.edits).map(move |edit| (kind, edit))
+        touched.iter().flat_map(|touched| touched.edits.iter()).map(move |edit| (kind, edit))
     });
-    let claims = |(kind, edit): (Kind, &LineEdit)| -> Vec<_> {
-        let line = Document::new(edit.new.clone().or_else(|| edit.old.clone()).unwrap_or_default());
+    let claims = |(kind, edit): (Kind, Edit<'_>)| -> Vec<_> {
+        let line = Document::new(edit.new.or(edit.old).unwrap_or_default().to_vec());
         line.claims().map(|claim| (kind, claim.owner.to_vec(), claim.range)).collect()
     };
     edits.flat_map(claims).collect()
@@ -168,9 +168,9 @@ pub fn entry_text(timeline: &Timeline, entry: &HistoryEntry, local: &Local<'_>, 
     out
 }
 
-fn sides(edit: &LineEdit) -> impl Iterator<Item = (char, &'static str, String)> {
-    let old = edit.old.iter().map(|line| ('-', "31", escape(line)));
-    old.chain(edit.new.iter().map(|line| ('+', "32", escape(line))))
+fn sides(edit: Edit<'_>) -> impl Iterator<Item = (char, &'static str, String)> {
+    let old = edit.old.into_iter().map(|line| ('-', "31", escape(line)));
+    old.chain(edit.new.into_iter().map(|line| ('+', "32", escape(line))))
 }
 
 /// `subidctl.history.v1`, oldest first.
@@ -193,8 +193,8 @@ fn entry_json(timeline: &Timeline, entry: &HistoryEntry, local: &Local<'_>) -> V
         let edits = touched.edits.iter().map(|e| {
             json!({
                 "line": e.line,
-                "old_hex": e.old.as_deref().map(to_hex),
-                "new_hex": e.new.as_deref().map(to_hex),
+                "old_hex": e.old.map(to_hex),
+                "new_hex": e.new.map(to_hex),
             })
         });
         Some(json!({

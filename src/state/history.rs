@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{LedgerNote, StateError, check_seal, parse_json, seal, serial};
-use crate::idfile::{Digest, LineEdit};
+use super::{RangeNote, StateError, check_seal, parse_json, seal, serial};
+use crate::idfile::{Digest, Edits};
 use crate::range::PerKind;
 
 const SCHEMA: &str = "subidctl.entry.v1";
@@ -23,7 +23,7 @@ pub struct Record {
     pub undoes: Option<String>,
     /// What the ledger knew of ranges that this change forgot: for the way back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub forgot: Vec<LedgerNote>,
+    pub forgot: Vec<RangeNote>,
 }
 
 /// One transaction, with the lines that it touched and no others.
@@ -59,7 +59,7 @@ pub struct Touched {
     pub after: Digest,
     /// The lines that differ.
     #[serde(with = "serial::edits")]
-    pub edits: Arc<Vec<LineEdit>>,
+    pub edits: Arc<Edits>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -92,8 +92,8 @@ impl HistoryEntry {
 
 #[cfg(test)]
 pub(super) fn sample() -> HistoryEntry {
-    let edit = LineEdit { line: 2, old: None, new: Some(b"al\xff:1:2".to_vec()) };
-    let touched = Touched { before: None, after: Digest::of(b"x"), edits: vec![edit].into() };
+    let edits = Edits::adding(2, b"al\xff:1:2\n".to_vec()).into();
+    let touched = Touched { before: None, after: Digest::of(b"x"), edits };
     HistoryEntry {
         transaction: "20261123-214451-3f9a1c2b".to_owned(),
         time: 1_795_470_291,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use super::{HistoryEntry, LedgerNote, StateError, check_schema, serial};
+use super::{HistoryEntry, LedgerNotes, StateError, check_schema, serial};
 use crate::idfile::{Digest, Document};
 use crate::range::{Kind, PerKind};
 
@@ -17,7 +17,7 @@ pub struct Journal {
     /// The history entry that the change will write: transaction, time, who, digests and line edits.
     pub entry: HistoryEntry,
     /// What it will add to the ledger.
-    pub ledger: Vec<LedgerNote>,
+    pub ledger: LedgerNotes,
     /// Names, in `/etc`, of the files that it makes and renames away.
     pub temps: Vec<String>,
     /// Lines of its edits that stand more than once in the file before or after, so that seeing one of
@@ -34,7 +34,7 @@ impl Journal {
     /// The journal of an entry whose edits lead from `before` to `after`.
     pub fn new(
         entry: HistoryEntry,
-        ledger: Vec<LedgerNote>,
+        ledger: LedgerNotes,
         temps: Vec<String>,
         before: &PerKind<Document>,
         after: &PerKind<Document>,
@@ -83,9 +83,9 @@ impl Journal {
 }
 
 fn repeated(entry: &HistoryEntry, kind: Kind, documents: [&Document; 2]) -> Repeated {
-    let edits = entry.files[kind].iter().flat_map(|touched| &*touched.edits);
+    let edits = entry.files[kind].iter().flat_map(|touched| touched.edits.iter());
     let mut named: HashMap<&[u8], [u32; 2], RandomState> =
-        edits.flat_map(|e| e.old.iter().chain(&e.new)).map(|line| (&line[..], [0; 2])).collect();
+        edits.flat_map(|e| e.old.into_iter().chain(e.new)).map(|line| (line, [0; 2])).collect();
     for (side, document) in documents.into_iter().enumerate() {
         for line in document.lines() {
             if let Some(seen) = named.get_mut(line.raw).and_then(|counts| counts.get_mut(side)) {
@@ -106,7 +106,13 @@ mod tests {
 
     fn journal() -> Journal {
         let before = PerKind::from_fn(|_| Document::new(b"al\xff:1:2\nx\nal\xff:1:2\n".to_vec()));
-        Journal::new(sample(), vec![], vec![".subidctl.subuid.new".to_owned()], &before, &before)
+        Journal::new(
+            sample(),
+            LedgerNotes::default(),
+            vec![".subidctl.subuid.new".to_owned()],
+            &before,
+            &before,
+        )
     }
 
     #[test]

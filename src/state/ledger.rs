@@ -1,5 +1,6 @@
 //! Released ranges and the owners that were given ranges: one more witness beside the files, never the truth.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
@@ -41,25 +42,34 @@ pub struct ReleasedRange {
 }
 
 /// An owner that was given a range.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownOwner {
     /// As it is written in the files.
-    #[serde(with = "serial::bytes")]
     pub owner: Vec<u8>,
     /// The account's uid, where there was an account.
     pub uid: Option<u32>,
     /// Whether the account stood in `/etc/passwd`, so that its absence there means that it was deleted.
     pub local: bool,
     /// Whether a login hook gave it, and nobody since.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hook: bool,
 }
 
 /// What a transaction adds to the ledger. Adding it twice is adding it once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerNotes {
+    /// Ranges that were given back, or went back.
+    pub ranges: Vec<RangeNote>,
+    /// Owners that were given a range.
+    #[serde(with = "serial::owners")]
+    pub owners: Vec<KnownOwner>,
+}
+
+/// What became of a released range, or of one that is released now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "note", rename_all = "lowercase")]
-pub enum LedgerNote {
-    /// A range was given back.
+pub enum RangeNote {
+    /// It was given back.
     Released {
         /// Which file.
         kind: Kind,
@@ -72,7 +82,7 @@ pub enum LedgerNote {
         #[serde(with = "serial::range")]
         range: Range,
     },
-    /// A released range went back to its owner, or was forgotten.
+    /// It went back to its owner, or was forgotten.
     Returned {
         /// Which file.
         kind: Kind,
@@ -83,45 +93,45 @@ pub enum LedgerNote {
         #[serde(with = "serial::range")]
         range: Range,
     },
-    /// An owner was given a range.
-    Owner(KnownOwner),
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Document<R, O> {
-    schema: String,
-    released: R,
-    owners: O,
+struct Document<'a> {
+    schema: Cow<'a, str>,
+    released: Cow<'a, [ReleasedRange]>,
+    #[serde(with = "serial::owners")]
+    owners: Cow<'a, [KnownOwner]>,
 }
 
-impl LedgerNote {
-    /// The released range that the note is about.
-    pub fn released(&self) -> Option<(Kind, &[u8], Range)> {
+impl RangeNote {
+    /// The range that the note is about.
+    pub fn place(&self) -> (Kind, &[u8], Range) {
         match self {
             Self::Released { kind, owner, range, .. } | Self::Returned { kind, owner, range } => {
-                Some((*kind, owner, *range))
+                (*kind, owner, *range)
             }
-            Self::Owner(_) => None,
         }
     }
+}
 
-    fn owner(&self) -> Option<&KnownOwner> {
-        if let Self::Owner(owner) = self { Some(owner) } else { None }
+impl LedgerNotes {
+    /// Whether there is nothing to add.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty() && self.owners.is_empty()
     }
 }
 
 impl Ledger {
     /// Adds what a transaction did, dated and signed by its history entry.
-    pub fn add(&mut self, notes: &[LedgerNote], entry: &HistoryEntry) {
+    pub fn add(&mut self, notes: &LedgerNotes, entry: &HistoryEntry) {
         // Sets and not searches: ten thousand owners may be concerned at once.
-        let named: HashSet<(Kind, &[u8], Range)> = notes.iter().filter_map(LedgerNote::released).collect();
+        let named: HashSet<(Kind, &[u8], Range)> = notes.ranges.iter().map(RangeNote::place).collect();
         self.released.retain(|r| !named.contains(&(r.kind, &r.owner[..], r.range)));
-        let renewed: HashSet<&[u8], RandomState> =
-            notes.iter().filter_map(LedgerNote::owner).map(|o| &o.owner[..]).collect();
+        let renewed: HashSet<&[u8], RandomState> = notes.owners.iter().map(|o| &o.owner[..]).collect();
         self.owners.retain(|o| !renewed.contains(&o.owner[..]));
-        self.owners.extend(notes.iter().filter_map(LedgerNote::owner).cloned());
-        self.released.extend(notes.iter().filter_map(|note| match note {
-            LedgerNote::Released { kind, owner, uid, range } => Some(ReleasedRange {
+        self.owners.extend_from_slice(&notes.owners);
+        self.released.extend(notes.ranges.iter().filter_map(|note| match note {
+            RangeNote::Released { kind, owner, uid, range } => Some(ReleasedRange {
                 kind: *kind,
                 owner: owner.clone(),
                 uid: *uid,
@@ -130,13 +140,14 @@ impl Ledger {
                 login_uid: entry.login_uid,
                 transaction: entry.transaction.clone(),
             }),
-            LedgerNote::Returned { .. } | LedgerNote::Owner(_) => None,
+            RangeNote::Returned { .. } => None,
         }));
     }
 
     /// The ledger as a line of JSON with its checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let document = Document { schema: SCHEMA.to_owned(), released: &self.released, owners: &self.owners };
+        let (released, owners) = (Cow::Borrowed(&self.released[..]), Cow::Borrowed(&self.owners[..]));
+        let document = Document { schema: SCHEMA.into(), released, owners };
         // Strings, numbers and maps with string keys always serialise.
         seal(serde_json::to_vec(&document).unwrap_or_default())
     }
@@ -146,8 +157,8 @@ impl Ledger {
     /// # Errors
     /// Where the bytes are no ledger, or one of a later version.
     pub fn parse(bytes: &[u8]) -> Result<Self, StateError> {
-        let document: Document<Vec<ReleasedRange>, Vec<KnownOwner>> = parse_json(bytes, SCHEMA)?;
-        Ok(Self { released: document.released, owners: document.owners })
+        let document: Document<'_> = parse_json(bytes, SCHEMA)?;
+        Ok(Self { released: document.released.into_owned(), owners: document.owners.into_owned() })
     }
 }
 
@@ -161,18 +172,16 @@ mod tests {
         let range = Range::parse("100000:65536").unwrap();
         let owner =
             |uid| KnownOwner { owner: b"al\xff".to_vec(), uid: Some(uid), local: true, hook: uid == 2 };
-        let notes = [
-            LedgerNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(7), range },
-            LedgerNote::Owner(owner(2)),
-        ];
+        let bob = RangeNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(7), range };
+        let notes = LedgerNotes { ranges: vec![bob], owners: vec![owner(2)] };
         let mut ledger = Ledger::default();
-        ledger.add(&[LedgerNote::Owner(owner(1))], &sample());
+        ledger.add(&LedgerNotes { ranges: vec![], owners: vec![owner(1)] }, &sample());
         ledger.add(&notes, &sample());
         ledger.add(&notes, &sample());
         assert_eq!((ledger.released.len(), &ledger.owners[..]), (1, &[owner(2)][..]));
         assert_eq!(Ledger::parse(&ledger.to_bytes()), Ok(ledger.clone()));
-        let back = LedgerNote::Returned { kind: Kind::Uid, owner: b"bob".to_vec(), range };
-        ledger.add(&[back], &sample());
+        let back = RangeNote::Returned { kind: Kind::Uid, owner: b"bob".to_vec(), range };
+        ledger.add(&LedgerNotes { ranges: vec![back], owners: vec![] }, &sample());
         assert!(ledger.released.is_empty());
     }
 

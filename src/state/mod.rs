@@ -11,7 +11,7 @@ mod timeline;
 
 pub use history::{HistoryEntry, Record, Touched};
 pub use journal::Journal;
-pub use ledger::{KnownOwner, Ledger, LedgerNote, ReleasedRange};
+pub use ledger::{KnownOwner, Ledger, LedgerNotes, RangeNote, ReleasedRange};
 pub use recovery::{Decision, Fate, Judge, Verdict, after_recovery, no_overlap, recover};
 pub use time::{date, iso, stamp};
 pub use timeline::Timeline;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Journal;
-use crate::idfile::{Document, LineEdit};
+use crate::idfile::{Document, Edits, LineEdit};
 use crate::range::{Kind, PerKind};
 
 /// Both files; `None` where one does not exist.
@@ -58,7 +58,7 @@ pub struct Decision {
     /// Which way.
     pub verdict: Verdict,
     /// The edits that lead from the present files to the recovered ones.
-    pub edits: PerKind<Vec<LineEdit>>,
+    pub edits: PerKind<Edits>,
     /// Why it did not simply end, escaped; empty for `Drop` and `RollForward`.
     pub why: String,
     /// Each of its line edits and what happened to it; empty for `Drop` and `RollForward`.
@@ -135,7 +135,7 @@ pub fn no_overlap(documents: &Documents, ours: &PerKind<Vec<Vec<u8>>>) -> Result
 
 /// The decision where each file that the change touches is as it was before or as it was to become.
 fn undisturbed(journal: &Journal, present: &Documents) -> Option<Decision> {
-    let mut edits = PerKind::<Vec<LineEdit>>::default();
+    let mut edits = PerKind::<Edits>::default();
     let mut done = 0_usize;
     for (kind, touched) in journal.entry.files.iter() {
         let Some(touched) = touched else { continue };
@@ -166,13 +166,12 @@ fn fates(journal: &Journal, present: &Documents) -> Vec<(Kind, LineEdit, Fate)> 
         }
         let end = present[kind].iter().flat_map(Document::lines).count() + 1;
         let repeated: HashSet<&[u8]> = journal.repeated[kind].0.iter().map(Vec::as_slice).collect();
-        let at = |line: &Option<Vec<u8>>| line.as_ref().map(|line| stands.get(&line[..]).copied());
-        let doubtful = |line: &Vec<u8>| {
-            repeated.contains(&line[..]) || stands.get(&line[..]).is_some_and(|(_, times)| *times > 1)
-        };
-        for edit in &*touched.edits {
-            let fate = match (at(&edit.old), at(&edit.new)) {
-                _ if edit.old.iter().chain(&edit.new).any(doubtful) => Fate::Unclear,
+        let at = |line: Option<&[u8]>| line.map(|line| stands.get(line).copied());
+        let doubtful =
+            |line: &[u8]| repeated.contains(line) || stands.get(line).is_some_and(|(_, times)| *times > 1);
+        for edit in touched.edits.iter() {
+            let fate = match (at(edit.old), at(edit.new)) {
+                _ if edit.old.into_iter().chain(edit.new).any(doubtful) => Fate::Unclear,
                 (None, Some(None)) => Fate::Missing(end),
                 (Some(Some((line, _))), None | Some(None)) => Fate::Missing(line),
                 (Some(None), None) => Fate::Done(end),
@@ -181,7 +180,7 @@ fn fates(journal: &Journal, present: &Documents) -> Vec<(Kind, LineEdit, Fate)> 
                 (Some(Some(_)), Some(Some(_))) => Fate::Unclear,
                 (None, None) => continue,
             };
-            fates.push((kind, edit.clone(), fate));
+            fates.push((kind, edit.to_owned(), fate));
         }
     }
     fates
@@ -202,7 +201,7 @@ fn taken_back(edit: &LineEdit, fate: Fate) -> Option<LineEdit> {
 fn edits_of(
     fates: &[(Kind, LineEdit, Fate)],
     make: fn(&LineEdit, Fate) -> Option<LineEdit>,
-) -> PerKind<Vec<LineEdit>> {
+) -> PerKind<Edits> {
     PerKind::from_fn(|kind| {
         fates.iter().filter(|(k, ..)| *k == kind).filter_map(|(_, edit, fate)| make(edit, *fate)).collect()
     })
@@ -219,7 +218,7 @@ fn lines_of(
 
 fn judged(
     present: &Documents,
-    edits: &PerKind<Vec<LineEdit>>,
+    edits: &PerKind<Edits>,
     ours: &PerKind<Vec<Vec<u8>>>,
     judge: &mut Judge<'_>,
 ) -> Result<(), String> {
@@ -228,7 +227,7 @@ fn judged(
 }
 
 /// The documents after the edits; a file without edits keeps every byte.
-fn applied(present: &Documents, edits: &PerKind<Vec<LineEdit>>) -> Option<Documents> {
+fn applied(present: &Documents, edits: &PerKind<Edits>) -> Option<Documents> {
     PerKind::try_from_fn(|kind| {
         if edits[kind].is_empty() {
             return Ok(present[kind].clone());

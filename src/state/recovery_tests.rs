@@ -1,5 +1,5 @@
 use super::*;
-use crate::state::{HistoryEntry, Record, Touched};
+use crate::state::{HistoryEntry, LedgerNotes, Record, Touched};
 use proptest::prelude::*;
 
 fn plain(text: &str) -> Document {
@@ -14,9 +14,9 @@ fn edit(line: usize, old: Option<&str>, new: Option<&str>) -> LineEdit {
 /// The journal of the same edits on the same text in both files, and the text after them.
 fn journal(before: &str, edits: &[LineEdit]) -> (Journal, String) {
     let before = plain(before);
-    let after = before.edited(edits).unwrap();
-    let touched =
-        Touched { before: Some(before.digest()), after: after.digest(), edits: edits.to_vec().into() };
+    let edits: Edits = edits.iter().cloned().collect();
+    let after = before.edited(&edits).unwrap();
+    let touched = Touched { before: Some(before.digest()), after: after.digest(), edits: edits.into() };
     let entry = HistoryEntry {
         transaction: "t".to_owned(),
         time: 0,
@@ -29,7 +29,7 @@ fn journal(before: &str, edits: &[LineEdit]) -> (Journal, String) {
     };
     let text = String::from_utf8(after.as_bytes().to_vec()).unwrap();
     let both = |d: &Document| PerKind { uid: d.clone(), gid: d.clone() };
-    (Journal::new(entry, vec![], vec![], &both(&before), &both(&after)), text)
+    (Journal::new(entry, LedgerNotes::default(), vec![], &both(&before), &both(&after)), text)
 }
 
 /// Verdict and both texts.

@@ -72,12 +72,67 @@ pub(super) mod range {
     }
 }
 
-/// `#[serde(with = "edits")]` for edits that are shared.
+/// `#[serde(with = "owners")]` for known owners: one text of lines `OWNER:UID:local,hook`, whose second field is
+/// empty where there was no account, and whose third has what is true. Ten thousand are one string.
+pub(super) mod owners {
+    use super::super::KnownOwner;
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
+    use serde::de::Error as _;
+
+    pub(in crate::state) fn serialize<S: Serializer>(owners: &[KnownOwner], s: S) -> Result<S::Ok, S::Error> {
+        // A number, two words, and what stands between them.
+        let mut text = Vec::with_capacity(owners.iter().map(|known| known.owner.len() + 23).sum());
+        for KnownOwner { owner, uid, local, hook } in owners {
+            text.extend_from_slice(owner);
+            text.push(b':');
+            if let Some(uid) = uid {
+                crate::text::decimal(&mut text, u64::from(*uid));
+            }
+            text.extend_from_slice(match (local, hook) {
+                (false, false) => b":\n",
+                (true, false) => b":local\n",
+                (false, true) => b":hook\n",
+                (true, true) => b":local,hook\n",
+            });
+        }
+        Text::of(&text).serialize(s)
+    }
+
+    pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>, T: From<Vec<KnownOwner>>>(
+        d: D,
+    ) -> Result<T, D::Error> {
+        let text: Vec<u8> = Text::deserialize(d)?.bytes()?;
+        let known = crate::text::lines(&text).map(known).collect::<Option<Vec<_>>>();
+        known.map(T::from).ok_or_else(|| D::Error::custom("not a list of owners"))
+    }
+
+    /// One line. An owner holds no colon: none that a file can carry does.
+    fn known(line: &[u8]) -> Option<KnownOwner> {
+        let mut fields = line.split(|b| *b == b':');
+        let (owner, uid, words, None) = (fields.next()?, fields.next()?, fields.next()?, fields.next())
+        else {
+            return None;
+        };
+        let uid = std::str::from_utf8(uid).ok()?;
+        let uid = if uid.is_empty() { None } else { Some(uid.parse().ok()?) };
+        let (local, hook) = match words {
+            b"" => (false, false),
+            b"local" => (true, false),
+            b"hook" => (false, true),
+            b"local,hook" => (true, true),
+            _ => return None,
+        };
+        Some(KnownOwner { owner: owner.to_vec(), uid, local, hook })
+    }
+}
+
+/// `#[serde(with = "edits")]` for edits that are shared: an object for each line that stands there, and one with
+/// the text of all lines that are added.
 pub(super) mod edits {
     use std::sync::Arc;
 
     use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
-    use crate::idfile::LineEdit;
+    use crate::idfile::{Edits, LineEdit};
 
     #[derive(Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -87,26 +142,38 @@ pub(super) mod edits {
         old: Option<Text<'a>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         new: Option<Text<'a>>,
+        /// Whole lines, each with its newline.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        added: Option<Text<'a>>,
     }
 
-    pub(in crate::state) fn serialize<S: Serializer>(edits: &[LineEdit], s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(edits.iter().map(|edit| Edit {
+    pub(in crate::state) fn serialize<S: Serializer>(edits: &Edits, s: S) -> Result<S::Ok, S::Error> {
+        let named = edits.named().iter().map(|edit| Edit {
             line: edit.line,
             old: edit.old.as_deref().map(Text::of),
             new: edit.new.as_deref().map(Text::of),
-        }))
+            added: None,
+        });
+        let added = Some(edits.added()).filter(|added| !added.is_empty()).map(|added| Edit {
+            line: edits.end(),
+            old: None,
+            new: None,
+            added: Some(Text::of(added)),
+        });
+        s.collect_seq(named.chain(added))
     }
 
-    pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Arc<Vec<LineEdit>>, D::Error> {
-        let edit = |edit: Edit<'_>| {
-            Ok(LineEdit {
-                line: edit.line,
-                old: edit.old.map(Text::bytes).transpose()?,
-                new: edit.new.map(Text::bytes).transpose()?,
-            })
-        };
-        Vec::<Edit<'_>>::deserialize(d)?.into_iter().map(edit).collect::<Result<_, _>>().map(Arc::new)
+    pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<Edits>, D::Error> {
+        let mut edits = Edits::default();
+        for Edit { line, old, new, added } in Vec::<Edit<'_>>::deserialize(d)? {
+            let (old, new) = (old.map(Text::bytes).transpose()?, new.map(Text::bytes).transpose()?);
+            // Of every line its own object was written once, and is still read.
+            edits.push(LineEdit { line, old, new });
+            let added: Vec<u8> = added.map(Text::bytes).transpose()?.unwrap_or_default();
+            for new in crate::text::lines(&added) {
+                edits.add(line, |text| text.extend_from_slice(new));
+            }
+        }
+        Ok(Arc::new(edits))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use subidctl::error::{Code, Error};
 use subidctl::findings::{Survey, audit};
 use subidctl::host::{parse_group, parse_login_defs, parse_nsswitch, parse_passwd};
-use subidctl::idfile::{Dialect, Document, Verdict};
+use subidctl::idfile::{Dialect, Document, Edits, Verdict};
 use subidctl::planner::{self, Action, Owner, Plan, Request, SavedPlan, Want};
 use subidctl::policy::{Policy, parse};
 use subidctl::range::{Gid, Kind, Login, PerKind, Uid};
@@ -102,7 +102,7 @@ pub(super) fn file(data: &[u8]) {
     assert!(serde_json::to_value(findings_json("audit", &found)).unwrap().is_object());
     for (_, file) in snapshot.files.iter() {
         let document = file.document.as_ref().expect("it is there");
-        let same = document.edited(&[]).expect("no edit names a line");
+        let same = document.edited(&Edits::default()).expect("no edit names a line");
         let mut expected = document.as_bytes().to_vec();
         if expected.last().is_some_and(|b| *b != b'\n') {
             expected.push(b'\n');

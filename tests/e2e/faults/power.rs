@@ -9,10 +9,10 @@ use std::time::Duration;
 use subidctl::commit::{self, Change, Checks, FileChange, Options, Outcome, Replan};
 use subidctl::error::Code;
 use subidctl::host::{Root, records};
-use subidctl::idfile::{Document, LineEdit};
+use subidctl::idfile::{Document, Edits};
 use subidctl::range::PerKind;
 use subidctl::snapshot::Snapshot;
-use subidctl::state::{Journal, KnownOwner, LedgerNote, Record, no_overlap};
+use subidctl::state::{Journal, KnownOwner, LedgerNotes, Record, no_overlap};
 
 use super::{SCENARIOS, Stage};
 use crate::harness::{Call, Disk, State, needs, size};
@@ -80,12 +80,12 @@ impl Tree {
             let line = document.iter().flat_map(Document::lines).count() + 1;
             FileChange {
                 before: document.map(|d| d.digest()),
-                edits: vec![LineEdit { line, old: None, new: Some(b"zoe:3000000000:1".to_vec()) }].into(),
+                edits: Edits::adding(line, b"zoe:3000000000:1\n".to_vec()).into(),
             }
         });
         let owner = KnownOwner { owner: b"zoe".to_vec(), uid: Some(1), local: true, hook: false };
         let record = Record { command: "apply".into(), owners: vec!["zoe".into()], ..Record::default() };
-        let change = Change { files, ledger: vec![LedgerNote::Owner(owner)], record };
+        let change = Change { files, ledger: LedgerNotes { ranges: vec![], owners: vec![owner] }, record };
         let mut replan = |_: &Snapshot| Replan::Differs;
         let mut checks = Checks { replan: &mut replan, judge: &mut no_overlap, policy: &|| Ok(None) };
         match commit::commit(&self.root, &Snapshot::default(), &change, &mut checks, &options()) {
