@@ -94,8 +94,8 @@ fn snapshot(lines: u32, text: &[u8]) -> Snapshot {
             name: Login::new(name.as_bytes())?,
             uid: Uid::new(id),
             gid: Gid::new(id),
-            home: format!("/home/{name}").into_bytes(),
-            shell: b"/bin/sh".to_vec(),
+            home: format!("/home/{name}").into_bytes().into(),
+            shell: b"/bin/sh"[..].into(),
             source: Source::File(1),
         })
     });

@@ -25,6 +25,7 @@ use std::collections::HashMap;
 use crate::error::Error;
 use crate::idfile::{Claims, Digest, Document};
 use crate::range::{Kind, PerKind, Range, Uid};
+use crate::text::Part;
 
 /// Everything that was read before planning.
 #[derive(Debug, Clone, Default)]
@@ -256,7 +257,7 @@ pub struct Released {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// As it was written in the files.
-    pub owner: Vec<u8>,
+    pub owner: Part,
     /// The account's uid, where there was an account.
     pub uid: Option<Uid>,
     /// Whether the account stood in `/etc/passwd`: then its absence there means that it was deleted.

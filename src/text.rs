@@ -37,7 +37,8 @@ pub fn escape(bytes: &[u8]) -> String {
 
 /// As [`escape`], without a copy of what is plain: nearly all names and lines.
 pub fn escaped(bytes: &[u8]) -> Cow<'_, str> {
-    if bytes.iter().all(|b| (b' '..=b'~').contains(b))
+    // All of them, though one might be enough to know: so it takes a few steps for many bytes.
+    if bytes.iter().fold(true, |plain, b| plain & (b' '..=b'~').contains(b))
         && let Ok(plain) = std::str::from_utf8(bytes)
     {
         return Cow::Borrowed(plain);
@@ -145,18 +146,19 @@ pub fn thousands(n: u64) -> String {
 
 /// Adds a number in decimal. Lines are written by the ten thousand, and `format!` is for few.
 pub fn decimal(to: &mut Vec<u8>, mut number: u64) {
-    let from = to.len();
-    loop {
+    // The last first, and 2^64 has 20.
+    let mut digits = [0; 20];
+    let mut from = digits.len();
+    for place in digits.iter_mut().rev() {
         // Below 10.
-        to.push(b'0' + u8::try_from(number % 10).unwrap_or_default());
+        *place = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        from -= 1;
         number /= 10;
         if number == 0 {
             break;
         }
     }
-    if let Some(digits) = to.get_mut(from..) {
-        digits.reverse();
-    }
+    to.extend_from_slice(digits.get(from..).unwrap_or_default());
 }
 
 /// Bytes as lower-case hexadecimal digits.

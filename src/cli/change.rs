@@ -201,7 +201,7 @@ pub(super) fn attempt(
     let policy = || policy_digest(&context.root, global.policy.as_deref());
     let mut checks = Checks { replan: &mut replan, judge: &mut judge, policy: &policy };
     let options = Options { keep_history: context.policy.history_keep(), ..options.clone() };
-    commit::commit(&context.root, &context.snapshot, &first, &mut checks, &options)
+    commit::commit(&context.root, &context.snapshot, first, &mut checks, &options)
 }
 
 /// Compares a plan made again with the one that was shown.
@@ -243,12 +243,12 @@ pub(super) fn change(
         before: snapshot.files[kind].digest,
         edits: plan.files[kind].edits.clone(),
     });
-    let mut owners: Vec<String> =
-        plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| escape(&a.user)).collect();
+    let mut owners: Vec<&[u8]> =
+        plan.assignments.iter().filter(|a| a.action != Action::Keep).map(|a| &a.user[..]).collect();
     owners.dedup();
     let record = Record {
         command: command.to_owned(),
-        owners,
+        owners: owners.into_iter().map(escape).collect(),
         claim: state::sudo_claim(),
         undoes: undoes.map(|entry| entry.transaction.clone()),
         forgot: state::forgot(snapshot, &plan.assignments),

@@ -110,8 +110,8 @@ fn stranger() -> Option<Account> {
         name: Login::new(uid.to_string().as_bytes())?,
         uid: Uid::new(uid),
         gid: Gid::new(gid),
-        home: Vec::new(),
-        shell: Vec::new(),
+        home: crate::text::Part::default(),
+        shell: crate::text::Part::default(),
         source: Source::Nss,
     })
 }

@@ -85,7 +85,7 @@ pub(super) fn run(global: &Global, output: Output) -> Result<u8> {
 fn stage(host: &Root) -> Result<Stage> {
     let account = |name: &[u8], id| {
         let name = Login::new(name)?;
-        let (home, shell) = (b"/".to_vec(), b"/bin/sh".to_vec());
+        let (home, shell) = (b"/"[..].into(), b"/bin/sh"[..].into());
         Some(Account { name, uid: Uid::new(id), gid: Gid::new(id), home, shell, source: Source::File(0) })
     };
     let accounts: Vec<Account> =
@@ -127,7 +127,7 @@ fn commit_there(world: &World, context: &Context, plan: &Plan) -> Result<()> {
         };
         let change = change(&context.snapshot, plan, "demo", None);
         let done = Root::system().and_then(|root| {
-            commit::commit(&root, &context.snapshot, &change, &mut checks, &Options::default())
+            commit::commit(&root, &context.snapshot, change, &mut checks, &Options::default())
         });
         match done {
             Ok(Outcome::Committed(_)) => 0,

@@ -39,6 +39,8 @@ pub(super) fn select(
         Gathered { count: selection.count.as_deref().map(count).transpose()?, ..Gathered::default() };
     let from = selection.from.as_deref().map(list).transpose()?.unwrap_or_default();
     let explicit = !selection.users.is_empty() || !from.is_empty();
+    gathered.wants.reserve(from.len());
+    gathered.seen.reserve(from.len());
     for user in &selection.users {
         gathered.named(context, selection, user.as_bytes(), range)?;
     }

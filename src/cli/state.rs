@@ -10,7 +10,7 @@ use super::facts::Context;
 use super::output::Output;
 use crate::commit::{self, Options, Recovered};
 use crate::error::{Code, Error, Result};
-use crate::idfile::Document;
+use crate::idfile::{Document, Edits};
 use crate::planner::{Action, Assignment, Planned};
 use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::{Released, Snapshot, Source};
@@ -111,10 +111,11 @@ pub(super) fn ledger_notes(
     let releases = assignments.iter().rev().filter(|a| a.action == Action::Release);
     let by_owner: HashMap<(Kind, &[u8]), &Assignment> =
         releases.map(|a| ((a.kind, &a.owner[..]), a)).collect();
-    for (kind, edit) in files.iter().flat_map(|(kind, planned)| planned.edits.iter().map(move |e| (kind, e)))
-    {
+    // Most lines are not marked, and there may be thousands: a file where none is has nothing to say.
+    let marks = |edits: &Edits| !edits.named().is_empty() || edits.added().contains(&b'!');
+    let edited = files.iter().filter(|(_, planned)| marks(&planned.edits));
+    for (kind, edit) in edited.flat_map(|(kind, planned)| planned.edits.iter().map(move |e| (kind, e))) {
         let marked = |raw: Option<&[u8]>| -> Vec<(Vec<u8>, Range)> {
-            // Most lines are not marked, and there may be thousands.
             let Some(raw) = raw.filter(|raw| raw.contains(&b'!')) else { return Vec::new() };
             let line = Document::new(raw.to_vec());
             line.claims().filter(|c| c.released).map(|c| (c.owner.to_vec(), c.range)).collect()
@@ -150,7 +151,7 @@ pub(super) fn ledger_notes(
         if matches!(a.action, Action::Add | Action::Reclaim) && told.insert(&a.owner[..]) {
             let account = snapshot.accounts.by_owner(&a.owner);
             let local = account.is_some_and(|account| account.source != Source::Nss);
-            owners.push(KnownOwner { owner: a.owner.to_vec(), uid: a.uid.map(Uid::get), local, hook });
+            owners.push(KnownOwner { owner: a.owner.clone(), uid: a.uid.map(Uid::get), local, hook });
         }
     }
     LedgerNotes { ranges: notes, owners }

@@ -129,7 +129,7 @@ fn prove(
     let command = (!args.command.is_empty()).then(|| args.command.clone());
     let person = (account.clone(), ranges(context, account)?);
     let root = args.rootfs.as_deref().map(root_folder).transpose()?;
-    let (mut home, mut shell) = (account.home.clone(), account.shell.clone());
+    let (mut home, mut shell) = (account.home.to_vec(), account.shell.to_vec());
     if root.is_some() {
         (home, shell) = (b"/root".to_vec(), b"/bin/sh".to_vec());
     }

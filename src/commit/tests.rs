@@ -62,7 +62,7 @@ impl Tree {
                 edits: Edits::adding(line_number, format!("{line}\n").into_bytes()).into(),
             }
         });
-        let owner = KnownOwner { owner: b"al".to_vec(), uid: Some(1001), local: true, hook: false };
+        let owner = KnownOwner { owner: b"al"[..].into(), uid: Some(1001), local: true, hook: false };
         let record = Record { command: "apply".into(), owners: vec!["al".into()], ..Record::default() };
         Change { files, ledger: LedgerNotes { ranges: vec![], owners: vec![owner] }, record }
     }
@@ -71,7 +71,7 @@ impl Tree {
         let mut replan = Some(replan);
         let mut again = |_: &Snapshot| replan.take().unwrap();
         let mut checks = Checks { replan: &mut again, judge: &mut no_overlap, policy: &|| Ok(None) };
-        commit(&self.root, &Snapshot::default(), change, &mut checks, options)
+        commit(&self.root, &Snapshot::default(), change.clone(), &mut checks, options)
     }
 
     fn commit(&self, change: &Change) -> Result<Outcome> {

@@ -1,5 +1,6 @@
 //! The commit itself, step by step.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -11,7 +12,7 @@ use super::locks::Locks;
 use super::recovery::{self, Recovered};
 use super::store::Store;
 use super::swap::{self, Swap};
-use super::{Change, Checks, Committed, Options, Outcome, Replan, log};
+use super::{Change, Checks, Committed, FileChange, Options, Outcome, Replan, log};
 use crate::error::{Code, Error, Result};
 use crate::host::{self, Root, records, trust};
 use crate::idfile::{Digest, Document};
@@ -35,7 +36,7 @@ const JOURNAL_TEMP: &str = ".subidctl.journal.new";
 pub fn commit(
     root: &Root,
     planned_on: &Snapshot,
-    change: &Change,
+    change: Change,
     checks: &mut Checks<'_>,
     options: &Options,
 ) -> Result<Outcome> {
@@ -94,7 +95,7 @@ impl Work<'_> {
     fn run(
         &mut self,
         planned_on: &Snapshot,
-        change: &Change,
+        change: Change,
         checks: &mut Checks<'_>,
         recovered: &mut Option<Recovered>,
     ) -> Result<Done> {
@@ -108,8 +109,7 @@ impl Work<'_> {
         let fresh = |change: &Change, files: &PerKind<IdFile>| {
             change.files.iter().all(|(kind, file)| file.before == files[kind].digest)
         };
-        let replanned;
-        let change = if fresh(change, &files) && facts == planned_on.facts {
+        let change = if fresh(&change, &files) && facts == planned_on.facts {
             change
         } else {
             // Files only: what name services and processes said before stands.
@@ -117,16 +117,15 @@ impl Work<'_> {
             now.facts.policy = facts.policy;
             files.clone_from(&now.files);
             match (checks.replan)(&now) {
-                Replan::Same(again) => replanned = again,
+                Replan::Same(again) => again,
                 Replan::Differs => return Ok(Done::Differs),
                 Replan::Refused(error) => return Err(error),
             }
-            &replanned
         };
         if change.is_empty() {
             return Ok(Done::Unchanged);
         }
-        if !fresh(change, &files) {
+        if !fresh(&change, &files) {
             return Err(Error::new(Code::Stale, "the plan was not made from the files as they are")
                 .why("its digests are not those of /etc/subuid and /etc/subgid")
                 .fix("plan again"));
@@ -137,13 +136,15 @@ impl Work<'_> {
 
     /// From the journal to the journal's end. What does not follow from `before` by the edits is found
     /// here, before anything is written.
-    fn write(&mut self, change: &Change, before: PerKind<Option<Document>>) -> Result<HistoryEntry> {
-        let edits = PerKind::from_fn(|kind| &*change.files[kind].edits);
+    fn write(&mut self, change: Change, before: PerKind<Option<Document>>) -> Result<HistoryEntry> {
+        let edits = PerKind::from_fn(|kind| Arc::clone(&change.files[kind].edits));
+        let edits = PerKind::from_fn(|kind| &*edits[kind]);
         let after = swap::edited(&before, &edits)?;
-        let entry = entry(change, &after);
+        let Change { files, ledger, record } = change;
+        let entry = entry(&files, record, &after);
         let documents = PerKind::from_fn(|kind| before[kind].clone().unwrap_or_default());
         let touched = edits.iter().filter(|(_, e)| !e.is_empty()).map(|(kind, _)| kind);
-        let journal = Journal::new(entry, change.ledger.clone(), swap::temps(touched), &documents, &after);
+        let journal = Journal::new(entry, ledger, swap::temps(touched), &documents, &after);
         let swap = Swap::new(self.etc, &edits, before, after);
 
         self.in_time()?;
@@ -211,11 +212,11 @@ pub(super) fn unconfirmed(error: Error) -> Error {
         .fix("when the disk is well again, run: sudo subidctl recover")
 }
 
-fn entry(change: &Change, after: &PerKind<Document>) -> HistoryEntry {
+fn entry(changes: &PerKind<FileChange>, record: Record, after: &PerKind<Document>) -> HistoryEntry {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let time = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let files = PerKind::from_fn(|kind| {
-        let file = &change.files[kind];
+        let file = &changes[kind];
         (!file.edits.is_empty()).then(|| Touched {
             before: file.before,
             after: after[kind].digest(),
@@ -228,7 +229,7 @@ fn entry(change: &Change, after: &PerKind<Document>) -> HistoryEntry {
     HistoryEntry {
         transaction: format!("{}-{}", crate::state::stamp(time), unique.get(..8).unwrap_or_default()),
         time,
-        record: Record::clone(&change.record),
+        record,
         login_uid: host::login_uid(),
         uid: nix::unistd::getuid().as_raw(),
         recovered: false,

@@ -92,7 +92,7 @@ impl Check<'_> {
 
     /// The home folder that the account has.
     pub(super) fn account_home(&self) -> Option<String> {
-        String::from_utf8(self.account.home.clone()).ok().filter(|home| !home.is_empty())
+        String::from_utf8(self.account.home.to_vec()).ok().filter(|home| !home.is_empty())
     }
 
     /// A command of the user's, as the caller gets to run it.

@@ -20,8 +20,8 @@ fn host(lines: &str, users: &[(&str, u32)]) -> Snapshot {
             name: Login::new(name.as_bytes()).unwrap(),
             uid: Uid::new(*uid),
             gid: Gid::new(*uid),
-            home: Vec::new(),
-            shell: Vec::new(),
+            home: crate::text::Part::default(),
+            shell: crate::text::Part::default(),
             source: Source::File(1),
         });
     }

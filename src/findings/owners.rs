@@ -338,8 +338,8 @@ mod tests {
             name: Login::new(name.as_bytes()).unwrap(),
             uid: Uid::new(uid),
             gid: Gid::new(uid),
-            home: b"/".to_vec(),
-            shell: b"/bin/sh".to_vec(),
+            home: b"/"[..].into(),
+            shell: b"/bin/sh"[..].into(),
             source: Source::File(1),
         };
         let accounts = [("bob", 1001), ("alicia", 1002), ("carol", 1013)].map(account);
@@ -350,7 +350,7 @@ mod tests {
         }
         let known = |(owner, uid): (&str, u32)| Known {
             hook: false,
-            owner: owner.as_bytes().to_vec(),
+            owner: owner.as_bytes().into(),
             uid: Some(Uid::new(uid)),
             local: true,
         };

@@ -331,10 +331,7 @@ mod tests {
         assert_eq!(snapshot.files.uid.claims().count(), 1);
         assert!(snapshot.files.gid.document.is_none());
         let bob = snapshot.accounts.by_name(b"bob").unwrap();
-        assert_eq!(
-            (bob.uid.get(), bob.shell.as_slice(), bob.source),
-            (1000, &b"/bin/bash"[..], Source::File(2))
-        );
+        assert_eq!((bob.uid.get(), &bob.shell[..], bob.source), (1000, &b"/bin/bash"[..], Source::File(2)));
         assert_eq!(snapshot.accounts.groups()[0].members.len(), 2);
         assert_eq!(snapshot.login_defs.number("SUB_UID_MIN"), Some(200_000));
         assert_eq!(snapshot.login_defs.number("SUB_UID_MAX"), Some(300_000));

@@ -158,7 +158,8 @@ fn add_user(accounts: &mut Accounts, user: sys::NssUser) -> Option<Account> {
         return None;
     };
     let (uid, gid) = (Uid::new(user.uid), Gid::new(user.gid));
-    let account = Account { name, uid, gid, home: user.home, shell: user.shell, source: Source::Nss };
+    let account =
+        Account { name, uid, gid, home: user.home.into(), shell: user.shell.into(), source: Source::Nss };
     accounts.add_user(account.clone());
     Some(account)
 }

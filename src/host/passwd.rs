@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use crate::range::{Gid, Login, PerKind, Uid};
 use crate::snapshot::{Account, Accounts, Group, Source};
@@ -17,15 +17,9 @@ pub struct Parsed<T> {
     pub nameless: PerKind<BTreeSet<u32>>,
 }
 
-impl<T> Default for Parsed<T> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), nameless: PerKind::default() }
-    }
-}
-
 /// The accounts of `/etc/passwd`. Lines that glibc would not take for an account are skipped.
 pub fn parse_passwd(text: &Part) -> Parsed<Account> {
-    let mut parsed = Parsed::default();
+    let mut parsed = Parsed { entries: Vec::with_capacity(line_count(text)), nameless: PerKind::default() };
     for (number, line) in lines(text) {
         let mut fields = line.splitn(7, |b| *b == b':');
         let name = fields.next().unwrap_or_default();
@@ -33,8 +27,8 @@ pub fn parse_passwd(text: &Part) -> Parsed<Account> {
             continue;
         };
         // Past the comment; glibc takes a line that ends earlier.
-        let home = fields.nth(1).unwrap_or_default().to_vec();
-        let shell = fields.next().unwrap_or_default().to_vec();
+        let home = text.part(fields.nth(1).unwrap_or_default());
+        let shell = text.part(fields.next().unwrap_or_default());
         if let Some(name) = Login::part(text.part(name)) {
             let source = Source::File(number);
             let (uid, gid) = (Uid::new(uid), Gid::new(gid));
@@ -50,7 +44,7 @@ pub fn parse_passwd(text: &Part) -> Parsed<Account> {
 /// The groups of `/etc/group`. Lines that glibc would not take for a group are skipped, and so are members
 /// whose names no [`Login`] can hold.
 pub fn parse_group(text: &Part) -> Parsed<Group> {
-    let mut parsed = Parsed::default();
+    let mut parsed = Parsed { entries: Vec::with_capacity(line_count(text)), nameless: PerKind::default() };
     for (number, line) in lines(text) {
         let mut fields = line.splitn(4, |b| *b == b':');
         let name = fields.next().unwrap_or_default();
@@ -77,6 +71,10 @@ pub(super) fn includes(passwd: &[u8], group: &[u8]) -> bool {
     lines.any(|line| line.trim_ascii_start().starts_with(b"+"))
 }
 
+fn line_count(text: &[u8]) -> usize {
+    memchr_iter(b'\n', text).count()
+}
+
 /// The lines that hold an entry, with their numbers from 1: neither blank nor a comment nor a NIS marker.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     crate::text::lines(bytes).zip(1..).filter_map(|(line, number)| {
@@ -92,8 +90,11 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 fn id(field: &[u8]) -> Option<u32> {
     let field = field.trim_ascii_start();
     let digits = field.strip_prefix(b"-").or_else(|| field.strip_prefix(b"+")).unwrap_or(field);
-    let value = digits.iter().all(u8::is_ascii_digit).then(|| std::str::from_utf8(digits).ok()?.parse().ok());
-    value.flatten().filter(|value| *value == 0 || !field.starts_with(b"-"))
+    let (first, rest) = digits.split_first()?;
+    let digit = |b: u8| b.is_ascii_digit().then(|| u32::from(b - b'0'));
+    let add = |value: u32, b: &u8| value.checked_mul(10)?.checked_add(digit(*b)?);
+    let value = rest.iter().try_fold(digit(*first)?, add)?;
+    Some(value).filter(|value| *value == 0 || !field.starts_with(b"-"))
 }
 
 #[cfg(test)]

@@ -169,8 +169,8 @@ mod tests {
             name: Login::new(b"bob").unwrap(),
             uid: Uid::new(150),
             gid: Gid::new(151),
-            home: Vec::new(),
-            shell: Vec::new(),
+            home: crate::text::Part::default(),
+            shell: crate::text::Part::default(),
             source: Source::File(1),
         };
         Snapshot { accounts: Accounts::new(vec![account], Vec::new()), ..Snapshot::default() }

@@ -35,6 +35,9 @@ impl<'a> Case<'a> {
 
     /// IDs that the user has or gets in this plan.
     pub(super) fn ranges(&self, kind: Kind) -> RangeSet {
+        if self.held[kind].is_empty() && self.served.assignments.is_empty() {
+            return RangeSet::default();
+        }
         let given = self.served.assignments.iter();
         let given = given.filter(|a| a.kind == kind && matches!(a.action, Action::Add | Action::Reclaim));
         self.live(kind).map(|h| h.claim.range).chain(given.map(|a| a.range)).collect()

@@ -59,15 +59,15 @@ mod tests {
     use crate::snapshot::{Accounts, IdFile, Known, Source};
 
     fn account(name: &str, uid: u32) -> Account {
-        let (name, home) = (Login::new(name.as_bytes()).unwrap(), Vec::new());
+        let (name, home) = (Login::new(name.as_bytes()).unwrap(), b""[..].into());
         let (uid, gid) = (Uid::new(uid), Gid::new(uid));
-        Account { name, uid, gid, home, shell: Vec::new(), source: Source::File(1) }
+        Account { name, uid, gid, home, shell: b""[..].into(), source: Source::File(1) }
     }
 
     fn snapshot(lines: &str, known: &[(&str, bool)]) -> Snapshot {
         let file = || IdFile { document: Some(Document::new(lines.into())), ..IdFile::default() };
         let known = known.iter().map(|(owner, hook)| Known {
-            owner: owner.as_bytes().to_vec(),
+            owner: owner.as_bytes().into(),
             uid: None,
             local: false,
             hook: *hook,

@@ -10,9 +10,8 @@ use super::taken::Witness;
 use crate::idfile::Claim;
 use crate::idmap;
 use crate::policy::Policy;
-use crate::range::{Kind, PerKind, Range};
+use crate::range::{Kind, PerKind, Range, Uid};
 use crate::snapshot::Snapshot;
-use crate::text::Part;
 
 /// A line of the user, and what is wrong with it.
 #[derive(Debug, Clone)]
@@ -50,16 +49,21 @@ pub(super) fn lines_of<'a, 'b>(
     owners: impl Iterator<Item = &'b Owner>,
 ) -> PerKind<HashMap<usize, Vec<Claim<'a>>>> {
     // Each line is looked up: a quick hash for what only root writes.
-    let mut spelled: HashMap<Part, usize, RandomState> = HashMap::default();
+    let many = owners.size_hint().0;
+    let mut named: HashMap<&[u8], usize, _> = HashMap::with_capacity_and_hasher(many, RandomState::default());
+    let mut numbered: HashMap<Uid, usize, _> =
+        HashMap::with_capacity_and_hasher(many, RandomState::default());
     for (index, owner) in owners.enumerate() {
-        for spelling in owner.spellings(&snapshot.accounts) {
-            spelled.entry(spelling).or_insert(index);
+        named.entry(&owner.label).or_insert(index);
+        if let Some(uid) = owner.number(&snapshot.accounts) {
+            numbered.entry(uid).or_insert(index);
         }
     }
+    let of_number = |owner: &[u8]| numbered.get(&Uid::parse(std::str::from_utf8(owner).ok()?)?);
     snapshot.of_lines(|file| {
         let mut all: HashMap<usize, Vec<Claim<'a>>> = HashMap::new();
         for claim in file.claims() {
-            if let Some(index) = spelled.get(claim.owner) {
+            if let Some(index) = named.get(claim.owner).or_else(|| of_number(claim.owner)) {
                 all.entry(*index).or_default().push(claim);
             }
         }

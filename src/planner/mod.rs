@@ -166,7 +166,9 @@ pub fn precedence(exit: u8) -> usize {
 pub fn plan(snapshot: &Snapshot, policy: &Policy, request: &Request) -> Result<Plan> {
     let rules = rule::Rules::new(snapshot, policy)?;
     let mut allocator = allocate::Allocator::new(snapshot, policy, &rules, request);
-    let mut plan = Plan { warnings: rules.warnings(), ..Plan::default() };
+    // Mostly a range of each kind for each user.
+    let assignments = Vec::with_capacity(2 * request.wants.len());
+    let mut plan = Plan { warnings: rules.warnings(), assignments, ..Plan::default() };
     for (index, want) in request.wants.iter().enumerate() {
         match allocator.serve(index, want) {
             Ok(served) => {

@@ -63,14 +63,17 @@ impl Owner {
     /// (newuidmap compares the text first).
     pub fn spellings(&self, accounts: &Accounts) -> Vec<Part> {
         let mut all = vec![self.label.clone()];
-        if let Some(uid) = self.uid() {
-            let number = Part::from(uid.to_string().into_bytes());
-            if accounts.by_name(&number).is_none_or(|other| Some(other.uid) == self.uid()) {
-                all.push(number);
-            }
-        }
+        all.extend(self.number(accounts).map(|uid| Part::from(uid.to_string().into_bytes())));
         all.dedup();
         all
+    }
+
+    /// The uid, where a line may spell this owner so: unless it is somebody else's name.
+    pub(super) fn number(&self, accounts: &Accounts) -> Option<Uid> {
+        let uid = self.uid()?;
+        let mut digits = Vec::with_capacity(10);
+        crate::text::decimal(&mut digits, u64::from(uid.get()));
+        accounts.by_name(&digits).is_none_or(|other| other.uid == uid).then_some(uid)
     }
 
     /// How a new line spells the owner.

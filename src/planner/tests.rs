@@ -13,8 +13,8 @@ pub(super) fn account(name: &str, uid: u32) -> Account {
         name: Login::new(name.as_bytes()).unwrap(),
         uid: Uid::new(uid),
         gid: Gid::new(uid),
-        home: b"/".to_vec(),
-        shell: b"/bin/sh".to_vec(),
+        home: b"/"[..].into(),
+        shell: b"/bin/sh"[..].into(),
         source: Source::File(1),
     }
 }

@@ -68,7 +68,12 @@ impl RangeSet {
             first = first.min(low.first);
             last = last.max(high.last);
         }
-        self.ranges.splice(from..to.max(from), [Range { first, last }]);
+        let whole = Range { first, last };
+        match self.ranges.get_mut(from).filter(|_| to.checked_sub(from) == Some(1)) {
+            // Mostly it makes one range longer.
+            Some(one) => *one = whole,
+            None => drop(self.ranges.splice(from..to.max(from), [whole])),
+        }
     }
 
     /// What is free inside `window`, ascending.

@@ -1,6 +1,6 @@
 //! A plan for people and as `subidctl.plan.v1`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use foldhash::fast::RandomState;
@@ -117,6 +117,11 @@ fn by_user(assignments: &[Assignment]) -> Vec<(&[u8], Vec<&Assignment>)> {
     let mut order: Vec<(&[u8], Vec<&Assignment>)> = Vec::new();
     let mut index: HashMap<&[u8], usize, RandomState> = HashMap::default();
     for a in assignments {
+        // Mostly the one before is the same user's.
+        if let Some((_, list)) = order.last_mut().filter(|(user, _)| a.user == **user) {
+            list.push(a);
+            continue;
+        }
         let at = *index.entry(&a.user).or_insert_with(|| {
             order.push((&a.user, Vec::new()));
             order.len() - 1
@@ -160,23 +165,16 @@ fn user_text(out: &mut String, user: &[u8], assignments: &[&Assignment]) {
 
 /// Joins what happens alike in both files.
 fn both_files<'a>(assignments: &[&'a Assignment]) -> Vec<(&'static str, &'a Assignment)> {
-    let mut rows: Vec<(&'static str, &Assignment)> = Vec::new();
-    // A line that stands twice goes twice, and is said once.
-    let mut told: HashSet<_, RandomState> = HashSet::default();
-    let mut left: Vec<&Assignment> = assignments.to_vec();
-    left.retain(|a| told.insert((a.kind, a.range, a.action)));
-    while !left.is_empty() {
-        let a = left.remove(0);
-        let same = |b: &&Assignment| b.kind != a.kind && (b.range, b.action) == (a.range, a.action);
-        let files = match left.iter().position(same) {
-            Some(twin) => {
-                left.remove(twin);
-                "in both files"
-            }
-            None if a.kind == Kind::Uid => "in subuid",
-            None => "in subgid",
-        };
-        rows.push((files, a));
+    let mut rows: Vec<(&'static str, &Assignment)> = Vec::with_capacity(1);
+    for a in assignments {
+        let same = |(_, b): &&mut (&str, &Assignment)| (b.range, b.action) == (a.range, a.action);
+        match rows.iter_mut().find(same) {
+            // A line that stands twice goes twice, and is said once.
+            Some((_, b)) if b.kind == a.kind => {}
+            Some((files, _)) => *files = "in both files",
+            None if a.kind == Kind::Uid => rows.push(("in subuid", a)),
+            None => rows.push(("in subgid", a)),
+        }
     }
     rows
 }

@@ -16,9 +16,9 @@ pub struct Account {
     /// Primary group.
     pub gid: Gid,
     /// Home folder, as the source spells it.
-    pub home: Vec<u8>,
+    pub home: Part,
     /// Login shell, as the source spells it.
-    pub shell: Vec<u8>,
+    pub shell: Part,
     /// Where it is known from.
     pub source: Source,
 }
@@ -79,13 +79,22 @@ impl Accounts {
     /// Indexes the accounts in the order given.
     pub fn new(users: Vec<Account>, groups: Vec<Group>) -> Self {
         let mut accounts = Self {
-            users: Vec::with_capacity(users.len()),
-            groups: Vec::with_capacity(groups.len()),
             by_name: Places::with_capacity(users.len()),
             by_uid: Places::with_capacity(users.len()),
             by_gid: Places::with_capacity(groups.len()),
+            users,
+            groups,
             ..Self::default()
         };
+        let (users, groups) = (accounts.users.len(), accounts.groups.len());
+        let once = (0..users).all(|place| accounts.note_user(place))
+            && (0..groups).all(|place| accounts.note_group(place));
+        if once {
+            return accounts;
+        }
+        // Somebody stands there twice, which is rare: one by one.
+        let Self { users, groups, .. } = accounts;
+        let mut accounts = Self::default();
         for user in users {
             accounts.add_user(user);
         }
@@ -97,36 +106,50 @@ impl Accounts {
 
     /// Adds an account that a look-up found; one already known by name and uid is not added again.
     pub fn add_user(&mut self, user: Account) {
-        let known = self.by_name(user.name.as_bytes());
-        if known.is_some_and(|known| known.uid == user.uid) {
-            return;
-        }
-        let (named, numbered) = (known.is_some(), self.by_uid(user.uid).is_some());
         let place = self.users.len();
         self.users.push(user);
+        if !self.note_user(place) {
+            self.users.truncate(place);
+        }
+    }
+
+    /// Adds a group that a look-up found; one already known by gid and name is not added again.
+    pub fn add_group(&mut self, group: Group) {
+        let place = self.groups.len();
+        self.groups.push(group);
+        if !self.note_group(place) {
+            self.groups.truncate(place);
+        }
+    }
+
+    /// Indexes the account at this place, behind those that are indexed; false where one of them is the same.
+    fn note_user(&mut self, place: usize) -> bool {
+        let Some(user) = self.users.get(place) else { return false };
+        let known = self.by_name(user.name.as_bytes());
+        if known.is_some_and(|known| known.uid == user.uid) {
+            return false;
+        }
+        let (named, numbered) = (known.is_some(), self.by_uid(user.uid).is_some());
         if !named {
             self.by_name.note(place, |place| self.users.get(place).map(|user| user.name.as_bytes()));
         }
         if !numbered {
             self.by_uid.note(place, |place| self.users.get(place).map(|user| user.uid));
         }
+        true
     }
 
-    /// Adds a group that a look-up found; one already known by gid and name is not added again.
-    pub fn add_group(&mut self, group: Group) {
-        let gid_of = |groups: &[Group], place: usize| groups.get(place).map(|group| group.gid);
-        let place = self.groups.len();
-        let first = self.by_gid.find(&Some(group.gid), |at| gid_of(&self.groups, at) == Some(group.gid));
+    /// The same of a group.
+    fn note_group(&mut self, place: usize) -> bool {
+        let Some(group) = self.groups.get(place) else { return false };
+        let gid_of = |place: usize| self.groups.get(place).map(|group| group.gid);
+        let Some(first) = self.by_gid.find(&Some(group.gid), |at| gid_of(at) == Some(group.gid)) else {
+            self.by_gid.note(place, gid_of);
+            return true;
+        };
         // Several groups with one gid are rare.
-        let same = |known: &Group| (known.gid, &known.name) == (group.gid, &group.name);
-        match first {
-            Some(first) if self.groups.get(first..).unwrap_or_default().iter().any(same) => {}
-            Some(_) => self.groups.push(group),
-            None => {
-                self.groups.push(group);
-                self.by_gid.note(place, |place| gid_of(&self.groups, place));
-            }
-        }
+        let mut before = self.groups.get(first..place).unwrap_or_default().iter();
+        !before.any(|known| (known.gid, &known.name) == (group.gid, &group.name))
     }
 
     /// All users, files first.

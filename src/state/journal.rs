@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::{HistoryEntry, LedgerNotes, StateError, check_schema, serial};
-use crate::idfile::{Digest, Document};
+use crate::idfile::{Digest, Document, Edits};
 use crate::range::{Kind, PerKind};
 
 const SCHEMA: &str = "subidctl.journal.v1";
@@ -39,7 +39,13 @@ impl Journal {
         before: &PerKind<Document>,
         after: &PerKind<Document>,
     ) -> Self {
-        let repeated = PerKind::from_fn(|kind| repeated(&entry, kind, [&before[kind], &after[kind]]));
+        let edits = PerKind::from_fn(|kind| entry.files[kind].as_ref().map(|touched| &*touched.edits));
+        let of = |kind: Kind| edits[kind].map(|edits| repeated(edits, &before[kind], &after[kind]));
+        let uid = of(Kind::Uid);
+        // As on most hosts: both files are the same, and so is what becomes of them.
+        let same = before.uid == before.gid && edits.uid == edits.gid;
+        let gid = if same { uid.clone() } else { of(Kind::Gid) };
+        let repeated = PerKind { uid: uid.unwrap_or_default(), gid: gid.unwrap_or_default() };
         Self { entry, ledger, temps, repeated }
     }
 
@@ -82,11 +88,12 @@ impl Journal {
     }
 }
 
-fn repeated(entry: &HistoryEntry, kind: Kind, documents: [&Document; 2]) -> Repeated {
-    let edits = entry.files[kind].iter().flat_map(|touched| touched.edits.iter());
+fn repeated(edits: &Edits, before: &Document, after: &Document) -> Repeated {
     let mut named: HashMap<&[u8], [u32; 2], RandomState> =
-        edits.flat_map(|e| e.old.into_iter().chain(e.new)).map(|line| (line, [0; 2])).collect();
-    for (side, document) in documents.into_iter().enumerate() {
+        edits.iter().flat_map(|e| e.old.into_iter().chain(e.new)).map(|line| (line, [0; 2])).collect();
+    // Where lines are only added, the file after it has all that the file before it had.
+    let sides = if edits.named().is_empty() { vec![after] } else { vec![before, after] };
+    for (side, document) in sides.into_iter().enumerate() {
         for line in document.lines() {
             if let Some(seen) = named.get_mut(line.raw).and_then(|counts| counts.get_mut(side)) {
                 *seen = seen.saturating_add(1);

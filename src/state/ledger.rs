@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::history::HistoryEntry;
 use super::{StateError, parse_json, seal, serial};
 use crate::range::{Kind, Range};
+use crate::text::Part;
 
 const SCHEMA: &str = "subidctl.ledger.v1";
 
@@ -45,7 +46,7 @@ pub struct ReleasedRange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownOwner {
     /// As it is written in the files.
-    pub owner: Vec<u8>,
+    pub owner: Part,
     /// The account's uid, where there was an account.
     pub uid: Option<u32>,
     /// Whether the account stood in `/etc/passwd`, so that its absence there means that it was deleted.
@@ -171,7 +172,7 @@ mod tests {
     fn notes_are_added_once_and_come_back() {
         let range = Range::parse("100000:65536").unwrap();
         let owner =
-            |uid| KnownOwner { owner: b"al\xff".to_vec(), uid: Some(uid), local: true, hook: uid == 2 };
+            |uid| KnownOwner { owner: b"al\xff"[..].into(), uid: Some(uid), local: true, hook: uid == 2 };
         let bob = RangeNote::Released { kind: Kind::Uid, owner: b"bob".to_vec(), uid: Some(7), range };
         let notes = LedgerNotes { ranges: vec![bob], owners: vec![owner(2)] };
         let mut ledger = Ledger::default();
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn no_torn_or_edited_ledger_is_believed() {
-        let known = KnownOwner { owner: b"al\xff".to_vec(), uid: Some(2), local: true, hook: false };
+        let known = KnownOwner { owner: b"al\xff"[..].into(), uid: Some(2), local: true, hook: false };
         let bytes = Ledger { released: vec![], owners: vec![known] }.to_bytes();
         assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok());
         for cut in 0..bytes.len() {

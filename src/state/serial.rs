@@ -75,9 +75,11 @@ pub(super) mod range {
 /// `#[serde(with = "owners")]` for known owners: one text of lines `OWNER:UID:local,hook`, whose second field is
 /// empty where there was no account, and whose third has what is true. Ten thousand are one string.
 pub(super) mod owners {
+    use serde::de::Error as _;
+
     use super::super::KnownOwner;
     use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
-    use serde::de::Error as _;
+    use crate::text::Part;
 
     pub(in crate::state) fn serialize<S: Serializer>(owners: &[KnownOwner], s: S) -> Result<S::Ok, S::Error> {
         // A number, two words, and what stands between them.
@@ -101,13 +103,13 @@ pub(super) mod owners {
     pub(in crate::state) fn deserialize<'de, D: Deserializer<'de>, T: From<Vec<KnownOwner>>>(
         d: D,
     ) -> Result<T, D::Error> {
-        let text: Vec<u8> = Text::deserialize(d)?.bytes()?;
-        let known = crate::text::lines(&text).map(known).collect::<Option<Vec<_>>>();
+        let text: Part = Text::deserialize(d)?.bytes()?.into();
+        let known = crate::text::lines(&text).map(|line| known(&text, line)).collect::<Option<Vec<_>>>();
         known.map(T::from).ok_or_else(|| D::Error::custom("not a list of owners"))
     }
 
-    /// One line. An owner holds no colon: none that a file can carry does.
-    fn known(line: &[u8]) -> Option<KnownOwner> {
+    /// One line of the text. An owner holds no colon: none that a file can carry does.
+    fn known(text: &Part, line: &[u8]) -> Option<KnownOwner> {
         let mut fields = line.split(|b| *b == b':');
         let (owner, uid, words, None) = (fields.next()?, fields.next()?, fields.next()?, fields.next())
         else {
@@ -122,7 +124,7 @@ pub(super) mod owners {
             b"local,hook" => (true, true),
             _ => return None,
         };
-        Some(KnownOwner { owner: owner.to_vec(), uid, local, hook })
+        Some(KnownOwner { owner: text.part(owner), uid, local, hook })
     }
 }
 

@@ -90,8 +90,8 @@ mod tests {
             name: Login::new(name.as_bytes()).unwrap(),
             uid: Uid::new(uid),
             gid: Gid::new(100),
-            home: b"/home/a:b\n".to_vec(),
-            shell: Vec::new(),
+            home: b"/home/a:b\n"[..].into(),
+            shell: b""[..].into(),
             source: Source::Nss,
         };
         let files = Document::new(b"a:5:5\n".to_vec());

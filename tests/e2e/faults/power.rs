@@ -83,12 +83,12 @@ impl Tree {
                 edits: Edits::adding(line, b"zoe:3000000000:1\n".to_vec()).into(),
             }
         });
-        let owner = KnownOwner { owner: b"zoe".to_vec(), uid: Some(1), local: true, hook: false };
+        let owner = KnownOwner { owner: b"zoe"[..].into(), uid: Some(1), local: true, hook: false };
         let record = Record { command: "apply".into(), owners: vec!["zoe".into()], ..Record::default() };
         let change = Change { files, ledger: LedgerNotes { ranges: vec![], owners: vec![owner] }, record };
         let mut replan = |_: &Snapshot| Replan::Differs;
         let mut checks = Checks { replan: &mut replan, judge: &mut no_overlap, policy: &|| Ok(None) };
-        match commit::commit(&self.root, &Snapshot::default(), &change, &mut checks, &options()) {
+        match commit::commit(&self.root, &Snapshot::default(), change, &mut checks, &options()) {
             Ok(Outcome::Committed(done)) if done.notes.is_empty() && done.recovered.is_none() => Ok(()),
             other => Err(format!("the next change: {other:?}")),
         }
