@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
 use foldhash::fast::RandomState;
+use memchr::memchr_iter;
 
 use super::args::Selection;
 use super::facts::Context;
@@ -222,21 +223,22 @@ pub(super) fn range(text: &str) -> Result<Range> {
 }
 
 /// Lines `USER` or `USER:START:COUNT`; blank lines and lines that begin with `#` are skipped.
-fn list(path: &Path) -> Result<Vec<(Vec<u8>, Option<Range>)>> {
+fn list(path: &Path) -> Result<Vec<(Part, Option<Range>)>> {
     let shown = if path == Path::new("-") { "stdin".to_owned() } else { crate::text::path(path) };
     let bytes = if path == Path::new("-") {
         read_bounded(&mut std::io::stdin().lock(), &shown)?
     } else {
         read_named(path, Trust::Names)?
     };
-    let mut all = Vec::new();
-    for (line, number) in bytes.split(|b| *b == b'\n').zip(1usize..) {
+    let text = Part::from(bytes);
+    let mut all = Vec::with_capacity(memchr_iter(b'\n', &text).count() + 1);
+    for (line, number) in text.split(|b| *b == b'\n').zip(1usize..) {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
         let mut fields = line.splitn(2, |b| *b == b':');
-        let user = fields.next().unwrap_or_default().to_vec();
+        let user = text.part(fields.next().unwrap_or_default());
         let range = fields.next().map(|range| {
             let range = std::str::from_utf8(range).ok().filter(|r| r.contains(':')).and_then(Range::parse);
             range.ok_or_else(|| {

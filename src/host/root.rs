@@ -1,5 +1,7 @@
 //! Where the system's files are: the running system, or a tree below `--root`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -112,8 +114,8 @@ impl Root {
     pub fn read(&self, path: &str) -> Result<Option<(Vec<u8>, Stat)>> {
         let full = self.full(path);
         // O_NONBLOCK: a FIFO in the file's place must not hang us.
-        let fd = match self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, Mode::empty()) {
-            Ok(fd) => fd,
+        let file = match self.open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK, Mode::empty()) {
+            Ok(fd) => File::from(fd),
             Err(Errno::ENOENT) => return Ok(None),
             Err(Errno::ELOOP | Errno::EXDEV) => {
                 return Err(untrusted(&full, "it is, or lies behind, a symbolic link"));
@@ -123,15 +125,15 @@ impl Root {
                 return Err(Error::reading(&full, errno).fix("run it as a user who may read it, or as root"));
             }
         };
-        let before: Stat = fstat(&fd).map_err(|errno| Error::reading(&full, errno))?.into();
+        let before: Stat = fstat(&file).map_err(|errno| Error::reading(&full, errno))?.into();
         if before.mode & libc::S_IFMT != libc::S_IFREG {
             return Err(untrusted(&full, "it is not a regular file"));
         }
         if u64::try_from(before.size).is_ok_and(|size| size > LARGEST) {
             return Err(untrusted(&full, "it is larger than 256 MiB"));
         }
-        let bytes = read_all(&fd, before.size).map_err(|errno| Error::reading(&full, errno))?;
-        let after: Stat = fstat(&fd).map_err(|errno| Error::reading(&full, errno))?.into();
+        let bytes = read_all(&file, before.size).map_err(|errno| Error::reading(&full, errno))?;
+        let after: Stat = fstat(&file).map_err(|errno| Error::reading(&full, errno))?.into();
         if before != after || i64::try_from(bytes.len()).ok() != Some(after.size) {
             return Err(Error::new(
                 Code::FileChanged,
@@ -175,20 +177,13 @@ impl Root {
     }
 }
 
-fn read_all(fd: &OwnedFd, size: i64) -> nix::Result<Vec<u8>> {
-    let expected = usize::try_from(size).unwrap_or(0).saturating_add(1);
-    let mut bytes = Vec::with_capacity(expected);
-    // Most files are small, and so is what has to be zeroed for them.
-    let mut chunk = vec![0; expected.clamp(1 << 10, 1 << 16)];
-    while u64::try_from(bytes.len()).is_ok_and(|n| n <= LARGEST) {
-        match nix::unistd::read(fd, &mut chunk) {
-            Ok(0) => break,
-            Ok(n) => bytes.extend_from_slice(chunk.get(..n).unwrap_or_default()),
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno),
-        }
+fn read_all(file: &File, size: i64) -> nix::Result<Vec<u8>> {
+    // One byte of room at the end shows at once that it is the end.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(1));
+    match file.take(LARGEST + 1).read_to_end(&mut bytes) {
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))),
     }
-    Ok(bytes)
 }
 
 fn untrusted(path: &Path, why: &str) -> Error {

@@ -6,7 +6,7 @@ use super::taken::{Witness, standing};
 use super::{Action, Assignment, Plan, Planned};
 use crate::error::{Code, Error, Result};
 use crate::policy::Policy;
-use crate::range::{Kind, LAST_USABLE, Login, PerKind, RangeSet};
+use crate::range::{Kind, LAST_USABLE, Login, PerKind, Range, RangeSet};
 use crate::snapshot::Snapshot;
 use crate::text::escape;
 
@@ -145,10 +145,11 @@ fn check_kind(
 
 /// Every given or kept range stands in the resulting file; a given one shares no ID with another line.
 fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
-    let mut given: Vec<&&Assignment> =
-        mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim)).collect();
-    given.sort_by_key(|a| a.range);
-    let mut kept: Vec<(&[u8], crate::range::Range)> =
+    // Each with its range beside it: they are searched for every line.
+    let given = mine.iter().filter(|a| matches!(a.action, Action::Add | Action::Reclaim));
+    let mut given: Vec<(Range, &Assignment)> = given.map(|a| (a.range, *a)).collect();
+    given.sort_by_key(|(range, _)| *range);
+    let mut kept: Vec<(&[u8], Range)> =
         mine.iter().filter(|a| a.action == Action::Keep).map(|a| (&a.owner[..], a.range)).collect();
     kept.sort_unstable();
     kept.dedup();
@@ -160,20 +161,20 @@ fn lines(mine: &[&Assignment], planned: &Planned) -> Result<()> {
             *found = true;
         }
         // Given ranges do not overlap one another (checked here, too), so both ends are sorted.
-        let end = given.partition_point(|a| a.range.first() <= claim.range.last());
+        let end = given.partition_point(|(range, _)| range.first() <= claim.range.last());
         let below = given.iter().take(end).rev().zip(seen.iter_mut().take(end).rev());
-        for (a, seen) in below {
-            if a.range.last() < claim.range.first() {
+        for ((range, a), seen) in below {
+            if range.last() < claim.range.first() {
                 break;
             }
             let own =
-                a.owner == claim.owner && claim.range == a.range && !claim.released && claim.is_canonical();
+                a.owner == claim.owner && claim.range == *range && !claim.released && claim.is_canonical();
             if !own || std::mem::replace(seen, true) {
                 return Err(refuse(a, &format!("it overlaps {} of {}", claim.range, escape(claim.owner))));
             }
         }
     }
-    if let Some((a, _)) = given.iter().zip(&seen).find(|(_, seen)| !**seen) {
+    if let Some(((_, a), _)) = given.iter().zip(&seen).find(|(_, seen)| !**seen) {
         return Err(refuse(a, "its line would not be in the file"));
     }
     match kept.iter().zip(&found).find(|(_, found)| !**found) {

@@ -22,7 +22,7 @@ pub(super) struct Held<'a> {
 }
 
 /// Lines of the users of a request, by the user's index.
-pub(super) type Holdings<'a> = HashMap<usize, Vec<Held<'a>>>;
+pub(super) type Holdings<'a> = HashMap<usize, Vec<Held<'a>>, RandomState>;
 
 /// Finds the lines of all users of the request, with one pass over each file, and judges them.
 pub(super) fn holdings<'a>(

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::request::Owner;
 use super::reserved::{FIXED_RULE, reserved};
 use crate::idfile::Claim;
@@ -146,7 +148,7 @@ pub(super) struct Taken<'a> {
     /// Given in this plan, and to whom.
     given: Vec<(Kind, Range, Part)>,
     /// For each count and alignment, below which no free range starts any more.
-    cursors: HashMap<(u64, u32), u32>,
+    cursors: HashMap<(u64, u32), u32, RandomState>,
 }
 
 impl<'a> Taken<'a> {
@@ -157,7 +159,7 @@ impl<'a> Taken<'a> {
         let spans: RangeSet = windows.iter().map(|(span, _)| *span).collect();
         let both = sets.uid.union(&sets.gid);
         let joint = if spans.is_empty() { both } else { both.union(&spans) };
-        Self { snapshot, policy, sets, joint, windows, given: Vec::new(), cursors: HashMap::new() }
+        Self { snapshot, policy, sets, joint, windows, given: Vec::new(), cursors: HashMap::default() }
     }
 
     /// Who stands in the way of a range, as a phrase; `None` where it is free.

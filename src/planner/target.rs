@@ -20,16 +20,16 @@ impl Allocator<'_> {
         if let Some(range) = want.range {
             return self.explicit(want, range).map(|target| Some(vec![target]));
         }
-        let who = want.owner.shown();
+        let who = || want.owner.shown();
         let no_rule = |why: String, fix: String| {
-            Error::new(Code::NoRule, format!("no rule gives {who} a range")).why(why).fix(fix)
+            Error::new(Code::NoRule, format!("no rule gives {} a range", who())).why(why).fix(fix)
         };
         let (targets, total): (Vec<Target>, u64) = match self.rules.strategy {
             Strategy::FirstFit => return Ok(None),
             Strategy::Windows => {
                 let Some(uid) = want.owner.uid() else {
                     return Err(no_rule(
-                        format!("windows go by uid, and {who} is no account"),
+                        format!("windows go by uid, and {} is no account", who()),
                         format!(
                             "name the range: --range START:COUNT {}",
                             shell_word(&want.owner.label).unwrap_or_default()
@@ -68,7 +68,7 @@ impl Allocator<'_> {
         };
         match want.count {
             Some(count) if count.get() > total => {
-                Err(Error::new(Code::InvalidCount, format!("{who} cannot get {count} IDs"))
+                Err(Error::new(Code::InvalidCount, format!("{} cannot get {count} IDs", who()))
                     .why(format!(
                         "the rule gives {total}: {}",
                         targets.first().map_or("", |t| t.reason.as_str())

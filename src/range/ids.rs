@@ -122,9 +122,10 @@ impl Login {
     /// numeric, and not beginning with a character that some reader gives a meaning (`! # + -`). Any
     /// other account is written by its uid.
     pub fn is_plain(&self) -> bool {
-        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"._-@\\$".contains(b);
-        let numeric = self.0.iter().all(u8::is_ascii_digit);
-        self.0.iter().all(plain) && !numeric && !self.0.starts_with(b"-")
+        let plain =
+            |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$');
+        let name: &[u8] = &self.0;
+        name.iter().all(plain) && !name.iter().all(u8::is_ascii_digit) && !name.starts_with(b"-")
     }
 }
 

@@ -39,9 +39,10 @@ pub fn unified(path: &str, before: Option<&Document>, after: &Document, style: S
     };
     let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
     let from = if before.is_some() { path } else { "/dev/null" };
-    let mut out = format!("--- {from}\n+++ {path}\n");
+    let mut out = String::with_capacity(added.map_or(0, |added| added.len() + new.len()) + 512);
+    let _ = write!(out, "--- {from}\n+++ {path}\n");
     for group in group_diff_ops(ops, CONTEXT) {
-        out.push_str(&hunk(&group, before_them, &old, &new, style));
+        hunk(&mut out, &group, before_them, &old, &new, style);
     }
     out
 }
@@ -81,8 +82,15 @@ fn lines(text: &[u8]) -> Vec<DiffLine<'_>> {
 }
 
 /// `above` lines are the same in both and not among these.
-fn hunk(group: &[DiffOp], above: usize, old: &[DiffLine<'_>], new: &[DiffLine<'_>], style: Style) -> String {
-    let (Some(first), Some(last)) = (group.first(), group.last()) else { return String::new() };
+fn hunk(
+    out: &mut String,
+    group: &[DiffOp],
+    above: usize,
+    old: &[DiffLine<'_>],
+    new: &[DiffLine<'_>],
+    style: Style,
+) {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else { return };
     let span = |start: usize, end: usize| match end - start {
         0 => format!("{},0", above + start),
         1 => format!("{}", above + start + 1),
@@ -90,17 +98,17 @@ fn hunk(group: &[DiffOp], above: usize, old: &[DiffLine<'_>], new: &[DiffLine<'_
     };
     let old_span = span(first.old_range().start, last.old_range().end);
     let new_span = span(first.new_range().start, last.new_range().end);
-    let mut out = style.paint("36", &format!("@@ -{old_span} +{new_span} @@")) + "\n";
+    out.push_str(&style.paint("36", &format!("@@ -{old_span} +{new_span} @@")));
+    out.push('\n');
     for op in group {
         let (tag, old_range, new_range) = op.as_tag_tuple();
         if tag == DiffTag::Equal {
-            side(&mut out, ' ', old.get(old_range).unwrap_or_default(), "", style);
+            side(out, ' ', old.get(old_range).unwrap_or_default(), "", style);
             continue;
         }
-        side(&mut out, '-', old.get(old_range).unwrap_or_default(), "31", style);
-        side(&mut out, '+', new.get(new_range).unwrap_or_default(), "32", style);
+        side(out, '-', old.get(old_range).unwrap_or_default(), "31", style);
+        side(out, '+', new.get(new_range).unwrap_or_default(), "32", style);
     }
-    out
 }
 
 fn side(out: &mut String, sign: char, lines: &[DiffLine<'_>], sgr: &str, style: Style) {

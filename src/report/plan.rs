@@ -58,7 +58,11 @@ impl Shown<'_> {
 
 /// Both diffs, then a line a user.
 pub fn plan_text(shown: Shown<'_>, style: Style) -> String {
-    let mut out: String = Kind::BOTH.into_iter().map(|kind| shown.diff(kind, style)).collect();
+    let diffs = Kind::BOTH.map(|kind| shown.diff(kind, style));
+    // Room for a line a user, so that text of megabytes is not moved while it grows.
+    let room = if style.full { 128 * shown.plan.assignments.len() } else { 0 };
+    let mut out = String::with_capacity(diffs.iter().map(String::len).sum::<usize>() + room);
+    out.extend(diffs);
     if !out.is_empty() {
         out.push('\n');
     }

@@ -72,8 +72,18 @@ struct Line<T> {
 impl HistoryEntry {
     /// The entry as one line of JSON with its checksum and its newline.
     pub fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(self.len_hint());
         // Strings, numbers and maps with string keys always serialise.
-        seal(serde_json::to_vec(&Line { schema: SCHEMA.to_owned(), entry: self }).unwrap_or_default())
+        let _ = serde_json::to_writer(&mut line, &Line { schema: SCHEMA.to_owned(), entry: self });
+        seal(line)
+    }
+
+    /// About how many bytes its JSON has: text of megabytes is not to be moved while it grows.
+    pub(super) fn len_hint(&self) -> usize {
+        let touched = self.files.iter().filter_map(|(_, touched)| touched.as_ref());
+        // The line break of each added line takes a byte more.
+        let lines: usize = touched.map(|t| t.edits.added().len() * 9 / 8 + 128 * t.edits.named().len()).sum();
+        1024 + lines + 16 * self.record.owners.len()
     }
 
     /// Whether a line is as it was written, without a look at what it says; for many lines at once.

@@ -55,6 +55,7 @@ impl Journal {
         // Its place first: the second line may be long, and is not copied.
         let mut bytes = head(&[]);
         let place = bytes.len();
+        bytes.reserve(self.entry.len_hint() + 32 * self.ledger.owners.len());
         // Strings, numbers and maps with string keys always serialise.
         let _ = serde_json::to_writer(&mut bytes, self);
         let (first, body) = bytes.split_at_mut(place);
