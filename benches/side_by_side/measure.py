@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -61,6 +62,18 @@ class Bench:
             times = json.load(file)["results"][0]["times"]
         os.unlink(EXPORT)
         return times
+
+    def said(self, command: str, figure: str, prepare: str = "") -> float:
+        """The median of a figure that a command itself says; `figure` is a pattern with one group."""
+        found = []
+        for _ in range(min(self.most, 15)):
+            subprocess.run(prepare.split(), check=True)
+            done = subprocess.run(command.split(), capture_output=True, text=True)
+            match = re.search(figure, done.stderr)
+            if done.returncode or not match:
+                raise Failed(f"{command}: it does not say {figure}: {done.stderr}")
+            found.append(float(match[1]))
+        return statistics.median(found)
 
 
 def once(command: str, prepare: str, user: bool, env: dict, patience: float | None = None) -> float:
