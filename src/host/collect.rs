@@ -14,9 +14,6 @@ use crate::snapshot::{Facts, FileStatus, Host, IdFile, LoginDefs, Lookups, Snaps
 use crate::sys;
 use crate::text::Part;
 
-/// So many bytes of `/etc/passwd` are worth another thread: some thousand accounts.
-const LONG: usize = 1 << 18;
-
 /// How often a file may change under the reading before it is given up.
 const ATTEMPTS: usize = 5;
 
@@ -176,11 +173,8 @@ impl Reader<'_> {
     fn understood(&mut self, at_once: bool) -> Result<Snapshot> {
         let Raw { files, passwd, group, nsswitch, login_defs, facts } = self.raw()?;
         let [passwd, group] = [passwd, group].map(|text| Part::from(text.unwrap_or_default()));
-        let users = || passwd::parse_passwd(&passwd);
-        let rest = || (with_digests(&files, at_once), passwd::parse_group(&group));
-        let ((files, groups), users) =
-            if at_once && passwd.len() > LONG { sys::both(rest, users) } else { (rest(), users()) };
-        let mut accounts = passwd::accounts(users, groups);
+        let files = with_digests(&files, at_once);
+        let mut accounts = passwd::accounts(&passwd, &group);
         let path = crate::text::path(&self.root.full("/etc/nsswitch.conf"));
         let mut switch = nsswitch::parse_nsswitch(&path, &nsswitch.unwrap_or_default());
         if self.root.is_running() {

@@ -58,7 +58,8 @@ pub fn parse_group(text: &Part) -> Parsed<Group> {
 }
 
 /// All accounts and groups of the two files.
-pub(super) fn accounts(users: Parsed<Account>, groups: Parsed<Group>) -> Accounts {
+pub(super) fn accounts(passwd: &Part, group: &Part) -> Accounts {
+    let (users, groups) = (parse_passwd(passwd), parse_group(group));
     let mut accounts = Accounts::new(users.entries, groups.entries);
     accounts.nameless = users.nameless;
     accounts
@@ -141,8 +142,7 @@ mod tests {
 
     #[test]
     fn every_id_counts_as_taken() {
-        let users = parse_passwd(&b"a:x:1:2:::\na/b:x:3:4:::\n"[..].into());
-        let accounts = accounts(users, parse_group(&b"g:x:5:\n"[..].into()));
+        let accounts = accounts(&b"a:x:1:2:::\na/b:x:3:4:::\n"[..].into(), &b"g:x:5:\n"[..].into());
         let mut ids = PerKind::from_fn(|kind| accounts.ids(kind).collect::<Vec<_>>());
         ids.gid.sort_unstable();
         assert_eq!((ids.uid, ids.gid), (vec![1, 3], vec![2, 4, 5]));

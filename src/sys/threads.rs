@@ -2,7 +2,7 @@
 
 /// Does both, the second in a thread of its own where there is one to be had, and gives what both gave. Nothing is
 /// left running.
-pub fn both<A, B: Send>(here: impl FnOnce() -> A, there: impl Fn() -> B + Sync) -> (A, B) {
+pub fn both<T: Send>(here: impl FnOnce() -> T, there: impl Fn() -> T + Sync) -> (T, T) {
     std::thread::scope(|scope| {
         let other = std::thread::Builder::new().spawn_scoped(scope, &there);
         let one = here();
