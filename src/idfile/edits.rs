@@ -120,3 +120,47 @@ impl Extend<LineEdit> for Edits {
         edits.into_iter().for_each(|edit| self.push(edit));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::idfile::Document;
+    use proptest::prelude::*;
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>().prop_filter("one line", |b| *b != b'\n'), 0..6)
+    }
+
+    proptest! {
+        /// One text holds as much as an edit for each line does.
+        #[test]
+        fn added_lines_come_back_one_by_one(lines in prop::collection::vec(line(), 0..5), end in 1_usize..9) {
+            let add = |new: &Vec<u8>| LineEdit { line: end, old: None, new: Some(new.clone()) };
+            let gone = LineEdit { line: 1, old: Some(b"x".to_vec()), new: None };
+            let edits: Edits = lines.iter().map(add).chain([gone.clone()]).collect();
+            let all: Vec<LineEdit> = edits.iter().map(Edit::to_owned).collect();
+            let expected: Vec<LineEdit> = [gone].into_iter().chain(lines.iter().map(add)).collect();
+            prop_assert_eq!((edits.len(), edits.is_empty()), (expected.len(), false));
+            prop_assert_eq!(all, expected);
+        }
+
+        #[test]
+        fn what_is_added_stands_at_the_end(before in "[ab\n\0]{0,6}", lines in prop::collection::vec(line(), 0..4)) {
+            let before = Document::new(before.into_bytes());
+            let end = before.line_count() + 1;
+            let edits: Edits =
+                lines.iter().map(|new| LineEdit { line: end, old: None, new: Some(new.clone()) }).collect();
+            let mut expected = before.as_bytes().to_vec();
+            if !before.ends_in_newline() {
+                expected.push(b'\n');
+            }
+            for line in &lines {
+                expected.extend_from_slice(line);
+                expected.push(b'\n');
+            }
+            let after = before.edited(&edits).unwrap();
+            prop_assert_eq!(after.as_bytes(), &expected[..]);
+            prop_assert_eq!(&after, &Document::new(expected));
+        }
+    }
+}

@@ -77,8 +77,9 @@ pub(super) mod range {
 pub(super) mod owners {
     use serde::de::Error as _;
 
-    use super::super::KnownOwner;
     use super::{Deserialize, Deserializer, Serialize, Serializer, Text};
+    use crate::range::Uid;
+    use crate::state::KnownOwner;
     use crate::text::Part;
 
     pub(in crate::state) fn serialize<S: Serializer>(owners: &[KnownOwner], s: S) -> Result<S::Ok, S::Error> {
@@ -116,7 +117,7 @@ pub(super) mod owners {
             return None;
         };
         let uid = std::str::from_utf8(uid).ok()?;
-        let uid = if uid.is_empty() { None } else { Some(uid.parse().ok()?) };
+        let uid = if uid.is_empty() { None } else { Some(Uid::parse(uid)?.get()) };
         let (local, hook) = match words {
             b"" => (false, false),
             b"local" => (true, false),
@@ -177,5 +178,72 @@ pub(super) mod edits {
             }
         }
         Ok(Arc::new(edits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use crate::idfile::{Edits, LineEdit};
+    use crate::state::KnownOwner;
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Both {
+        #[serde(with = "super::edits")]
+        edits: Arc<Edits>,
+        #[serde(with = "super::owners")]
+        owners: Vec<KnownOwner>,
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>().prop_filter("one line", |b| *b != b'\n'), 0..5)
+    }
+
+    fn edit() -> impl Strategy<Value = LineEdit> {
+        let named = (1_usize..9, line(), prop::option::of(line()));
+        prop_oneof![
+            named.prop_map(|(line, old, new)| LineEdit { line, old: Some(old), new }),
+            line().prop_map(|new| LineEdit { line: 9, old: None, new: Some(new) }),
+        ]
+    }
+
+    fn owner() -> impl Strategy<Value = KnownOwner> {
+        let name = line().prop_map(|name| name.into_iter().filter(|b| *b != b':').collect::<Vec<u8>>());
+        (name, any::<Option<u32>>(), any::<bool>(), any::<bool>())
+            .prop_map(|(name, uid, local, hook)| KnownOwner { owner: name.into(), uid, local, hook })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            edits in prop::collection::vec(edit(), 0..5), owners in prop::collection::vec(owner(), 0..4)
+        ) {
+            let both = Both { edits: Arc::new(edits.into_iter().collect()), owners };
+            let text = serde_json::to_string(&both).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Both>(&text).unwrap(), both, "{}", text);
+        }
+    }
+
+    #[test]
+    fn an_owner_that_is_none_is_refused() {
+        for text in
+            ["alice", "alice:1001", "alice:1001:root", "alice:-1:", "alice:+1:", "alice:01:", "alice:4294967296:", "a:1:local:x"]
+        {
+            let text = format!(r#"{{"edits":[],"owners":"bob:1:local\n{text}\n"}}"#);
+            assert!(serde_json::from_str::<Both>(&text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_ten_thousand_lines_is_a_few_words_and_their_text() {
+        let add = |n: u32| LineEdit { line: 1, old: None, new: Some(format!("u{n}:1:1").into_bytes()) };
+        let edits: Edits = (0..10_000).map(add).collect();
+        let bytes = edits.added().len();
+        let text = serde_json::to_string(&Both { edits: edits.into(), owners: vec![] }).unwrap();
+        // A line break takes two bytes.
+        assert!(text.len() < bytes + 10_000 + 100, "{} of {bytes}", text.len());
     }
 }

@@ -237,16 +237,23 @@ pub(super) fn journal(data: &[u8]) {
     }
 }
 
-/// A ledger, and a line of the history.
+/// A ledger, and a line of the history: as it is, and with a checksum that fits.
 pub(super) fn ledger(data: &[u8]) {
     let says = |error: StateError| clean(&error.to_string());
-    match Ledger::parse(data) {
-        Ok(ledger) => assert_eq!(Ledger::parse(&ledger.to_bytes()), Ok(ledger)),
-        Err(error) => says(error),
-    }
-    match HistoryEntry::parse(data) {
-        Ok(entry) => assert_eq!(HistoryEntry::parse(&entry.to_line()), Ok(entry)),
-        Err(error) => says(error),
+    let sealed = {
+        let digest = subidctl::idfile::Digest::of(data).to_string();
+        let body = data.strip_suffix(b"}").unwrap_or(data);
+        [body, b",\"sum\":\"", &digest.as_bytes()[..16], b"\"}\n"].concat()
+    };
+    for bytes in [data, &sealed] {
+        match Ledger::parse(bytes) {
+            Ok(ledger) => assert_eq!(Ledger::parse(&ledger.to_bytes()), Ok(ledger)),
+            Err(error) => says(error),
+        }
+        match HistoryEntry::parse(bytes) {
+            Ok(entry) => assert_eq!(HistoryEntry::parse(&entry.to_line()), Ok(entry)),
+            Err(error) => says(error),
+        }
     }
 }
 

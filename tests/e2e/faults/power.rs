@@ -163,7 +163,7 @@ impl Tree {
         // An undo finds its owner known: what it adds is the released range.
         let before = wanted.stage.start.file("/var/lib/subidctl/ledger.json");
         let named = wanted.stage.scenario.crash.is_none()
-            && before.is_some_and(|bytes| bytes.windows(7).any(|part| part == b"\"alice\""));
+            && before.is_some_and(|bytes| bytes.windows(7).any(|part| part == b"alice:1"));
         let known = ledger
             .is_some_and(|l| !named && l.owners.iter().any(|o| o.owner != b"eve") || !l.released.is_empty());
         if known == done { Ok(()) } else { Err(format!("ledger knows of the change: {known}")) }
