@@ -77,9 +77,12 @@ fn line_count(text: &[u8]) -> usize {
 
 /// The lines that hold an entry, with their numbers from 1: neither blank nor a comment nor a NIS marker.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    crate::text::lines(bytes).zip(1..).filter_map(|(line, number)| {
-        // To glibc a line is a C string, and blanks before it do not count.
-        let line = line.get(..memchr(0, line).unwrap_or(line.len())).unwrap_or_default().trim_ascii_start();
+    // To glibc a line is a C string; in hardly any file there is a NUL at all.
+    let nul = memchr(0, bytes).is_some();
+    crate::text::lines(bytes).zip(1..).filter_map(move |(line, number)| {
+        let end = if nul { memchr(0, line) } else { None };
+        // Blanks before it do not count.
+        let line = line.get(..end.unwrap_or(line.len())).unwrap_or_default().trim_ascii_start();
         (!matches!(line.first(), None | Some(b'#' | b'+' | b'-'))).then_some((number, line))
     })
 }

@@ -124,32 +124,28 @@ impl Accounts {
 
     /// Indexes the account at this place, behind those that are indexed; false where one of them is the same.
     fn note_user(&mut self, place: usize) -> bool {
-        let Some(user) = self.users.get(place) else { return false };
-        let known = self.by_name(user.name.as_bytes());
-        if known.is_some_and(|known| known.uid == user.uid) {
+        let Self { users, by_name, by_uid, .. } = self;
+        let user = |place: usize| users.get(place);
+        let known = by_name.note(place, |place| user(place).map(|user| user.name.as_bytes()));
+        if known.is_some_and(|known| user(known).map(|user| user.uid) == user(place).map(|user| user.uid)) {
             return false;
         }
-        let (named, numbered) = (known.is_some(), self.by_uid(user.uid).is_some());
-        if !named {
-            self.by_name.note(place, |place| self.users.get(place).map(|user| user.name.as_bytes()));
-        }
-        if !numbered {
-            self.by_uid.note(place, |place| self.users.get(place).map(|user| user.uid));
-        }
+        by_uid.note(place, |place| user(place).map(|user| user.uid));
         true
     }
 
     /// The same of a group.
     fn note_group(&mut self, place: usize) -> bool {
-        let Some(group) = self.groups.get(place) else { return false };
-        let gid_of = |place: usize| self.groups.get(place).map(|group| group.gid);
-        let Some(first) = self.by_gid.find(&Some(group.gid), |at| gid_of(at) == Some(group.gid)) else {
-            self.by_gid.note(place, gid_of);
+        let Self { groups, by_gid, .. } = self;
+        let Some(first) = by_gid.note(place, |place| groups.get(place).map(|group| group.gid)) else {
             return true;
         };
         // Several groups with one gid are rare.
-        let mut before = self.groups.get(first..place).unwrap_or_default().iter();
-        !before.any(|known| (known.gid, &known.name) == (group.gid, &group.name))
+        let among = groups.get(first..=place).unwrap_or_default();
+        let same = |(new, known): (&Group, &[Group])| {
+            known.iter().any(|known| (known.gid, &known.name) == (new.gid, &new.name))
+        };
+        !among.split_last().is_some_and(same)
     }
 
     /// All users, files first.
@@ -191,5 +187,47 @@ impl Accounts {
     pub fn by_owner(&self, owner: &[u8]) -> Option<&Account> {
         self.by_name(owner)
             .or_else(|| std::str::from_utf8(owner).ok().and_then(Uid::parse).and_then(|u| self.by_uid(u)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str, uid: u32, line: usize) -> Account {
+        let (name, source) = (Login::new(name.as_bytes()).unwrap(), Source::File(line));
+        Account {
+            name,
+            uid: Uid::new(uid),
+            gid: Gid::new(7),
+            home: Part::default(),
+            shell: Part::default(),
+            source,
+        }
+    }
+
+    fn group(name: &str, gid: u32, line: usize) -> Group {
+        let (name, source) = (name.as_bytes().into(), Source::File(line));
+        Group { name, gid: Gid::new(gid), members: vec![], source }
+    }
+
+    /// Also where somebody stands there twice, for which the lists are made anew.
+    #[test]
+    fn the_first_of_several_counts_and_nobody_is_there_twice() {
+        let once = vec![user("al", 1, 1), user("al", 2, 2), user("bo", 1, 3)];
+        let groups = vec![group("g", 5, 1), group("h", 5, 2), group("g", 6, 3)];
+        let twice = |line| [once.clone(), vec![user("al", 1, line), user("bo", 1, line)]].concat();
+        let doubled = [groups.clone(), vec![group("h", 5, 4), group("g", 6, 5)]].concat();
+        for (users, groups) in [(once.clone(), groups.clone()), (twice(4), groups), (once.clone(), doubled)] {
+            let accounts = Accounts::new(users, groups);
+            let of = |account: Option<&Account>| account.map(|account| account.source);
+            assert_eq!(accounts.users().len(), 3);
+            assert_eq!(accounts.groups().len(), 3);
+            assert_eq!(of(accounts.by_name(b"al")), Some(Source::File(1)));
+            assert_eq!(of(accounts.by_name(b"bo")), Some(Source::File(3)));
+            assert_eq!(of(accounts.by_uid(Uid::new(1))), Some(Source::File(1)));
+            assert_eq!(of(accounts.by_uid(Uid::new(2))), Some(Source::File(2)));
+            assert_eq!(of(accounts.by_owner(b"2")), Some(Source::File(2)));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 /// The places of some entries of a list, 5 bytes each. The list itself is the caller's, who says of a place whether
 /// its entry is the one, and what key it has. Only root writes what is listed: a quick hash will do.
@@ -25,11 +26,20 @@ impl Places {
         Some(*place as usize)
     }
 
-    /// Notes the place of a key that is nowhere yet. Of 2^32 places and more the last are not found.
-    pub(super) fn note<K: Hash>(&mut self, place: usize, key_of: impl Fn(usize) -> K) {
-        let hash = self.hasher.hash_one(key_of(place));
-        if let Ok(place) = u32::try_from(place) {
-            self.table.insert_unique(hash, place, |place| self.hasher.hash_one(key_of(*place as usize)));
+    /// The place whose entry has the same key as the one at `place`, which is noted where there is none. Of 2^32
+    /// places and more the last are not found.
+    pub(super) fn note<K: Hash + Eq>(&mut self, place: usize, key_of: impl Fn(usize) -> K) -> Option<usize> {
+        let key = key_of(place);
+        let same = |known: &u32| key_of(*known as usize) == key;
+        let hash_of = |known: &u32| self.hasher.hash_one(key_of(*known as usize));
+        match self.table.entry(self.hasher.hash_one(&key), same, hash_of) {
+            Entry::Occupied(known) => Some(*known.get() as usize),
+            Entry::Vacant(free) => {
+                if let Ok(place) = u32::try_from(place) {
+                    free.insert(place);
+                }
+                None
+            }
         }
     }
 }

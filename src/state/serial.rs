@@ -229,9 +229,16 @@ mod tests {
 
     #[test]
     fn an_owner_that_is_none_is_refused() {
-        for text in
-            ["alice", "alice:1001", "alice:1001:root", "alice:-1:", "alice:+1:", "alice:01:", "alice:4294967296:", "a:1:local:x"]
-        {
+        for text in [
+            "alice",
+            "alice:1001",
+            "alice:1001:root",
+            "alice:-1:",
+            "alice:+1:",
+            "alice:01:",
+            "alice:4294967296:",
+            "a:1:local:x",
+        ] {
             let text = format!(r#"{{"edits":[],"owners":"bob:1:local\n{text}\n"}}"#);
             assert!(serde_json::from_str::<Both>(&text).is_err(), "{text}");
         }
