@@ -31,10 +31,10 @@ class Bench:
     """How often things are run."""
 
     def __init__(self, quick: bool):
-        # In several rounds, so that a machine that gets slower does so for both of a pair.
-        self.rounds = 2 if quick else 3
-        self.budget = 0.2 if quick else 0.6
-        self.most = 5 if quick else 200
+        # In many short rounds, so that a machine that gets slower for some seconds does so for both of a pair.
+        self.rounds = 2 if quick else 9
+        self.budget = 0.2
+        self.most = 5 if quick else 100
 
     def compare(self, commands: list, prepare: str = "", user: bool = False, extra: dict | None = None) -> list:
         """The median time of each command in seconds; all have their turn in each round."""
