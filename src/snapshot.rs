@@ -102,10 +102,7 @@ pub struct FileStatus {
 impl Snapshot {
     /// What each file's lines give, worked out once where both files hold the same: as on most hosts.
     pub fn of_lines<'a, T: Clone>(&'a self, mut of: impl FnMut(&'a IdFile) -> T) -> PerKind<T> {
-        let uid = of(&self.files.uid);
-        let same = self.files.uid.document == self.files.gid.document;
-        let gid = if same { uid.clone() } else { of(&self.files.gid) };
-        PerKind { uid, gid }
+        PerKind::shared(self.files.uid.document == self.files.gid.document, |kind| of(&self.files[kind]))
     }
 }
 

@@ -213,10 +213,7 @@ pub(super) fn unconfirmed(error: Error) -> Error {
 }
 
 fn entry(changes: &PerKind<FileChange>, record: Record, after: &PerKind<Document>) -> HistoryEntry {
-    let uid = after.uid.digest();
-    // As on most hosts.
-    let gid = if after.gid == after.uid { uid } else { after.gid.digest() };
-    let digests = PerKind { uid, gid };
+    let digests = PerKind::shared(after.uid == after.gid, |kind| after[kind].digest());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let time = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let files = PerKind::from_fn(|kind| {

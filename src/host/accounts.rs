@@ -65,10 +65,6 @@ pub fn find_user(snapshot: &mut Snapshot, typed: &[u8]) -> Result<Account> {
 /// # Errors
 /// `invalid-name`, `lookup-failed`.
 pub fn look_up(snapshot: &mut Snapshot, typed: &[u8]) -> Result<Option<Account>> {
-    // Most are in the files, and whoever is there has a proper name.
-    if let Some(account) = snapshot.accounts.by_name(typed).filter(|_| !typed.starts_with(b"+")) {
-        return Ok(Some(account.clone()));
-    }
     let name = match Operand::parse(typed)? {
         Operand::Uid(uid) => return look_up_uid(snapshot, uid),
         Operand::Name(name) => name,

@@ -17,9 +17,17 @@ pub struct Parsed<T> {
     pub nameless: PerKind<BTreeSet<u32>>,
 }
 
+impl<T> Parsed<T> {
+    /// Nothing yet, with room for an entry of each line: a list of ten thousand is not moved while it grows.
+    fn of_lines(text: &[u8]) -> Self {
+        let entries = Vec::with_capacity(memchr_iter(b'\n', text).count());
+        Self { entries, nameless: PerKind::default() }
+    }
+}
+
 /// The accounts of `/etc/passwd`. Lines that glibc would not take for an account are skipped.
 pub fn parse_passwd(text: &Part) -> Parsed<Account> {
-    let mut parsed = Parsed { entries: Vec::with_capacity(line_count(text)), nameless: PerKind::default() };
+    let mut parsed = Parsed::of_lines(text);
     for (number, line) in lines(text) {
         let mut fields = line.splitn(7, |b| *b == b':');
         let name = fields.next().unwrap_or_default();
@@ -44,7 +52,7 @@ pub fn parse_passwd(text: &Part) -> Parsed<Account> {
 /// The groups of `/etc/group`. Lines that glibc would not take for a group are skipped, and so are members
 /// whose names no [`Login`] can hold.
 pub fn parse_group(text: &Part) -> Parsed<Group> {
-    let mut parsed = Parsed { entries: Vec::with_capacity(line_count(text)), nameless: PerKind::default() };
+    let mut parsed = Parsed::of_lines(text);
     for (number, line) in lines(text) {
         let mut fields = line.splitn(4, |b| *b == b':');
         let name = fields.next().unwrap_or_default();
@@ -69,10 +77,6 @@ pub(super) fn accounts(passwd: &Part, group: &Part) -> Accounts {
 pub(super) fn includes(passwd: &[u8], group: &[u8]) -> bool {
     let mut lines = [passwd, group].into_iter().flat_map(crate::text::lines);
     lines.any(|line| line.trim_ascii_start().starts_with(b"+"))
-}
-
-fn line_count(text: &[u8]) -> usize {
-    memchr_iter(b'\n', text).count()
 }
 
 /// The lines that hold an entry, with their numbers from 1: neither blank nor a comment nor a NIS marker.

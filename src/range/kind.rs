@@ -65,6 +65,16 @@ impl<T> PerKind<T> {
         Self { uid: f(Kind::Uid), gid: f(Kind::Gid) }
     }
 
+    /// Makes one value for both where they are the `same`, as what is made of both files is on most hosts.
+    pub fn shared(same: bool, mut f: impl FnMut(Kind) -> T) -> Self
+    where
+        T: Clone,
+    {
+        let uid = f(Kind::Uid);
+        let gid = if same { uid.clone() } else { f(Kind::Gid) };
+        Self { uid, gid }
+    }
+
     /// Makes both values, user IDs first; stops at the first error.
     pub fn try_from_fn<E>(mut f: impl FnMut(Kind) -> Result<T, E>) -> Result<Self, E> {
         Ok(Self { uid: f(Kind::Uid)?, gid: f(Kind::Gid)? })

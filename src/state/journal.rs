@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 
 use super::{HistoryEntry, LedgerNotes, StateError, check_schema, serial};
 use crate::idfile::{Digest, Document, Edits};
-use crate::range::{Kind, PerKind};
+use crate::range::PerKind;
 
 const SCHEMA: &str = "subidctl.journal.v1";
 
@@ -40,12 +40,10 @@ impl Journal {
         after: &PerKind<Document>,
     ) -> Self {
         let edits = PerKind::from_fn(|kind| entry.files[kind].as_ref().map(|touched| &*touched.edits));
-        let of = |kind: Kind| edits[kind].map(|edits| repeated(edits, &before[kind], &after[kind]));
-        let uid = of(Kind::Uid);
-        // As on most hosts: both files are the same, and so is what becomes of them.
         let same = before.uid == before.gid && edits.uid == edits.gid;
-        let gid = if same { uid.clone() } else { of(Kind::Gid) };
-        let repeated = PerKind { uid: uid.unwrap_or_default(), gid: gid.unwrap_or_default() };
+        let repeated = PerKind::shared(same, |kind| {
+            edits[kind].map(|edits| repeated(edits, &before[kind], &after[kind])).unwrap_or_default()
+        });
         Self { entry, ledger, temps, repeated }
     }
 
