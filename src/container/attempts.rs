@@ -12,8 +12,8 @@ use nix::sys::stat::{Mode, fchmod, fstat, stat};
 use nix::unistd::{Gid, Pid, Uid, geteuid, getuid, setresgid, setresuid};
 
 use super::checks::Check;
-use super::probes::{Outcome, say};
-use super::protocol::Channel;
+use super::probes::{Outcome, judged};
+use super::protocol::{Channel, Event};
 use crate::proof::ProbeStatus;
 use crate::sys;
 
@@ -75,13 +75,12 @@ impl Outside {
 /// What starting the child gives.
 pub(super) fn start(channel: &Channel, outside: &Outside) -> nix::Result<Pid> {
     sys::spawn(|| {
-        let told = say(channel, Check::Powerless, outside.powerless()).and_then(|()| {
-            let outcome = match nested() {
-                Ok(()) => (ProbeStatus::Ok, "a second user namespace inside works".to_owned()),
-                Err((call, errno)) => (ProbeStatus::Failed, format!("{call}: {}", errno.desc())),
-            };
-            say(channel, Check::Nested, outcome)
-        });
+        let powerless = judged(Check::Powerless, outside.powerless());
+        let outcome = match nested() {
+            Ok(()) => (ProbeStatus::Ok, "a second user namespace inside works".to_owned()),
+            Err((call, errno)) => (ProbeStatus::Failed, format!("{call}: {}", errno.desc())),
+        };
+        let told = channel.send(&Event::Tried(vec![powerless, judged(Check::Nested, outcome)]), &[]);
         i32::from(told.is_err())
     })
 }

@@ -68,8 +68,9 @@ fn run(
     else {
         return Ok(0);
     };
-    probes::run(channel, request, &files, network, Path::new("/")).map_err(at(Step::Probe, "files"))?;
+    let tried = probes::run(request, &files, network, Path::new("/")).map_err(at(Step::Probe, "files"))?;
     drop(files);
+    channel.send(&Event::Tried(tried), &[]).map_err(at(Step::Probe, "protocol"))?;
     channel.send(&Event::Ready, &[]).map_err(at(Step::Probe, "protocol"))?;
     let reply = channel.receive::<Reply>().map_err(at(Step::Probe, "protocol"))?;
     match (reply.map(|r| r.message), view) {

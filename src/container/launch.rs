@@ -1,6 +1,6 @@
-//! From the root side to the worker: a fork, the drop, and this program executed anew.
+//! From the root side to the worker: a fork, the drop, and this program executed anew where there was something to
+//! drop.
 
-use std::convert::Infallible;
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -17,13 +17,16 @@ use nix::unistd::{Pid, chdir, execveat, getgrouplist, getpid, getppid, getresuid
 use super::drop::{Identity, Refusal, become_user};
 use super::protocol::{Channel, Event};
 use super::world::World;
-use super::{Spec, WORKER};
+use super::{Spec, WORKER, worker};
 use crate::error::{Code, Error, Result};
 use crate::proof::Step;
 use crate::sys;
 
 /// The descriptor of the protocol in the worker.
 pub(super) const PROTOCOL_FD: i32 = 3;
+
+/// How many descriptors are before it: standard input, output and error.
+const STANDARD: usize = 3;
 
 /// The descriptor of the program while it is being executed.
 const PROGRAM_FD: i32 = 4;
@@ -104,18 +107,44 @@ impl Program {
 
 /// Forks the worker. It reports on `theirs`, which the caller closes afterwards.
 pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
-    execute(&Program::worker(spec, launch)?, launch, theirs)
+    if launch.identity.is_some() || spec.command.is_some() {
+        return execute(&Program::worker(spec, launch)?, launch, theirs);
+    }
+    // This is the user's own process already, and no program of others will run: the fork itself can be the worker,
+    // without the time that another start takes.
+    fork(launch, theirs, None, |channel, _| {
+        // As in a program of Rust's: a pipe without a reader is an error.
+        sys::ignore(Signal::SIGPIPE).map_err(|e| ("sigaction", e))?;
+        Ok(worker::run(channel, &[]))
+    })
 }
 
 /// Forks, and executes a program in the child. Where that fails the child says so on `theirs`, which the
 /// caller closes afterwards.
 pub(super) fn execute(program: &Program, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
+    fork(launch, theirs, Some(program), |_, file| {
+        let file = file.ok_or(("execveat", Errno::EBADF))?;
+        // Exec makes the process dumpable again, with nothing of root's in its memory.
+        let flags = AtFlags::AT_EMPTY_PATH;
+        let Err(errno) = execveat(file, c"", &program.arguments, &program.environment, flags);
+        Err(("execveat", errno))
+    })
+}
+
+/// Forks a child that has nothing of ours but what the launch and the program say, and goes on with `then`: given the
+/// protocol and the program's file, it gives the exit code.
+fn fork(
+    launch: &Launch<'_>,
+    theirs: &Channel,
+    program: Option<&Program>,
+    then: impl FnOnce(&Channel, Option<OwnedFd>) -> std::result::Result<i32, Refusal>,
+) -> Result<Pid> {
     let failed = system("start a process");
-    let [stdin, stdout, stderr] = launch.stdio;
+    let file = program.map(|program| program.file.as_fd());
     // Out of the way of the numbers at which they will be installed.
     let high = |fd: BorrowedFd<'_>| sys::dup_from(fd, PROGRAM_FD + 1);
-    let fds = [high(stdin), high(stdout), high(stderr), high(theirs.as_fd()), high(program.file.as_fd())];
-    let fds = fds.into_iter().collect::<nix::Result<Vec<_>>>().map_err(system("copy a descriptor"))?;
+    let fds = launch.stdio.into_iter().chain([theirs.as_fd()]).chain(file).map(high);
+    let fds = fds.collect::<nix::Result<Vec<_>>>().map_err(system("copy a descriptor"))?;
     // A parent outside the pid namespace is 0 (getppid(2)).
     let parent = launch.world.map_or_else(getpid, |_| Pid::from_raw(0));
     let child = || {
@@ -123,9 +152,8 @@ pub(super) fn execute(program: &Program, launch: &Launch<'_>, theirs: &Channel) 
         if let Some(Err(refusal)) = launch.world.map(World::enter) {
             return refused(theirs, refusal);
         }
-        let Ok((channel, file)) = keep_only(&fds, program.worker) else { return FAILED };
-        let Err(refusal) = exec(launch, parent, &file, &program.arguments, &program.environment);
-        refused(&channel, refusal)
+        let Ok((channel, file)) = keep_only(fds, program.is_some_and(|p| p.worker)) else { return FAILED };
+        settle(launch, parent).and_then(|()| then(&channel, file)).unwrap_or_else(|e| refused(&channel, e))
     };
     match launch.world {
         Some(world) => world.spawn(child),
@@ -142,29 +170,24 @@ fn refused(channel: &Channel, (call, errno): Refusal) -> i32 {
 }
 
 /// In the child: installs standard input, output, error, protocol and program, in this order from 0 on,
-/// and closes everything else, so that nothing of root's is inherited. The protocol stays open in the worker
-/// only.
-fn keep_only(fds: &[OwnedFd], worker: bool) -> nix::Result<(Channel, OwnedFd)> {
+/// and closes everything else, so that nothing of root's is inherited. The protocol survives exec only `to_worker`.
+fn keep_only(fds: Vec<OwnedFd>, to_worker: bool) -> nix::Result<(Channel, Option<OwnedFd>)> {
     let mut kept = Vec::new();
     for (fd, at) in fds.iter().zip(0..) {
-        let cloexec = at == PROGRAM_FD || (at == PROTOCOL_FD && !worker);
+        let cloexec = at == PROGRAM_FD || (at == PROTOCOL_FD && !to_worker);
         kept.push(sys::install_fd(fd.as_fd(), at, cloexec)?);
     }
-    sys::close_from(PROGRAM_FD.unsigned_abs() + 1);
-    let (program, protocol) = (kept.pop(), kept.pop());
+    sys::close_from(u32::try_from(kept.len()).map_err(|_| Errno::EMFILE)?);
+    // These numbers are closed now.
+    fds.into_iter().for_each(std::mem::forget);
+    let mut others = kept.split_off(STANDARD).into_iter();
     // The standard ones are to stay open whatever happens to this process.
     std::mem::forget(kept);
-    Ok((Channel::from_fd(protocol.ok_or(Errno::EBADF)?), program.ok_or(Errno::EBADF)?))
+    Ok((Channel::from_fd(others.next().ok_or(Errno::EBADF)?), others.next()))
 }
 
-/// In the child: everything up to exec, which is where it ends when all goes well.
-fn exec(
-    launch: &Launch<'_>,
-    parent: Pid,
-    program: &OwnedFd,
-    arguments: &[CString],
-    environment: &[CString],
-) -> std::result::Result<Infallible, Refusal> {
+/// In the child: what is to be as for any program that begins, and the user in place of whoever this is.
+fn settle(launch: &Launch<'_>, parent: Pid) -> std::result::Result<(), Refusal> {
     default_signals().map_err(|e| ("sigaction", e))?;
     if launch.own_session {
         setsid().map_err(|e| ("setsid", e))?;
@@ -181,8 +204,7 @@ fn exec(
     if getppid() != parent {
         return Err(("getppid", Errno::ESRCH));
     }
-    // Exec makes the process dumpable again, with nothing of root's in its memory.
-    execveat(program, c"", arguments, environment, AtFlags::AT_EMPTY_PATH).map_err(|e| ("execveat", e))
+    Ok(())
 }
 
 /// Default handlers for all signals, and none blocked.

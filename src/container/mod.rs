@@ -1,8 +1,9 @@
 //! The test container: spec, protocol, runner and probes, from which a [`crate::proof::Proof`] comes.
 //!
 //! Three processes take part. The *root side* ([`run`]) forks, keeps the deadline and reads
-//! `/proc/PID` of the container; it treats all it is told as hostile. The *worker* ([`worker_main`]) is the
-//! program executed anew, as the user and with one thread; it clones the container and starts the helpers.
+//! `/proc/PID` of the container; it treats all it is told as hostile. The *worker* is a process of the user's with one
+//! thread: the fork itself where this is that user and no program of others will run, else this program executed anew
+//! ([`worker_main`]). It clones the container and starts the helpers.
 //! The *container* is pid 1 of its own namespaces; when it ends the kernel ends all that runs in it.
 //! Each dies with its parent: killing any of them ends what lies below.
 

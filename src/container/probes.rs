@@ -12,7 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Gid, Uid, fchown, getgroups, setgroups};
 
 use super::checks::Check;
-use super::protocol::{Channel, Event, Request};
+use super::protocol::{Request, Tried};
 use crate::proof::ProbeStatus;
 use crate::range::{Kind, PerKind};
 use crate::sys;
@@ -37,39 +37,39 @@ pub(super) fn files(owner: Option<PerKind<u32>>) -> nix::Result<Vec<OwnedFd>> {
     Check::FILES.into_iter().map(make).collect()
 }
 
-/// Runs its checks: on the root side's files, on others in `folder`, and in the network namespace that could
+/// Makes its checks: on the root side's files, on others in `folder`, and in the network namespace that could
 /// or could not be made.
 ///
 /// # Errors
-/// What making a file or telling the root side gives; a check that fails is no error.
+/// What making a file gives; a check that fails is no error.
 pub(super) fn run(
-    channel: &Channel,
     request: &Request,
     files: &[OwnedFd],
     network: nix::Result<()>,
     folder: &Path,
-) -> nix::Result<()> {
+) -> nix::Result<Vec<Tried>> {
+    let mut tried = Vec::new();
     for check in Check::ALL {
         let ids = check.ids(&request.maps, request.own);
-        match check {
-            Check::UidBeyond => say(channel, check, beyond(check, Kind::Uid, ids.uid, folder)?)?,
-            Check::GidBeyond => say(channel, check, beyond(check, Kind::Gid, ids.gid, folder)?)?,
-            Check::Setgroups => say(channel, check, set_groups(request))?,
-            Check::Port => say(channel, check, port_80(network))?,
-            _ => {
-                let Some(file) = check.file(files) else { continue };
-                give(channel, check, ids, file)?;
-            }
-        }
+        tried.push(match check {
+            Check::UidBeyond => judged(check, beyond(check, Kind::Uid, ids.uid, folder)?),
+            Check::GidBeyond => judged(check, beyond(check, Kind::Gid, ids.gid, folder)?),
+            Check::Setgroups => judged(check, set_groups(request)),
+            Check::Port => judged(check, port_80(network)),
+            _ => match check.file(files) {
+                Some(file) => give(check, ids, file),
+                None => continue,
+            },
+        });
     }
-    Ok(())
+    Ok(tried)
 }
 
 /// Gives the check's file to the IDs, for the host to see whose it is.
-fn give(channel: &Channel, check: Check, ids: PerKind<Option<u32>>, file: &OwnedFd) -> nix::Result<()> {
+fn give(check: Check, ids: PerKind<Option<u32>>, file: &OwnedFd) -> Tried {
     match fchown(file, ids.uid.map(Uid::from_raw), ids.gid.map(Gid::from_raw)) {
-        Ok(()) => channel.send(&Event::File(check), &[]),
-        Err(errno) => say(channel, check, (ProbeStatus::Failed, format!("chown: {}", errno.desc()))),
+        Ok(()) => Tried::Given(check),
+        Err(errno) => judged(check, (ProbeStatus::Failed, format!("chown: {}", errno.desc()))),
     }
 }
 
@@ -135,10 +135,7 @@ fn port_80(network: nix::Result<()>) -> Outcome {
     }
 }
 
-/// Tells the root side how a check went.
-///
-/// # Errors
-/// What the channel gives.
-pub(super) fn say(channel: &Channel, check: Check, (status, words): Outcome) -> nix::Result<()> {
-    channel.send(&Event::Checked { check, status, words: words.into_bytes() }, &[])
+/// A check that was judged in here.
+pub(super) fn judged(check: Check, (status, words): Outcome) -> Tried {
+    Tried::Judged { check, status, words: words.into_bytes() }
 }

@@ -1,5 +1,6 @@
 //! What the root side, the worker and the container say to one another: one bounded message a step.
 
+use std::cell::RefCell;
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
@@ -46,6 +47,22 @@ impl Request {
     }
 }
 
+/// How a check went.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Tried {
+    /// A file of the root side's was given away: its owner is for the host to see.
+    Given(Check),
+    /// A check that the container judged itself.
+    Judged {
+        /// Which.
+        check: Check,
+        /// How it went.
+        status: ProbeStatus,
+        /// What was seen.
+        words: Vec<u8>,
+    },
+}
+
 /// From the worker or the container to the root side.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Event {
@@ -69,17 +86,8 @@ pub(super) enum Event {
         /// `/proc/self/loginuid`; `None` where the kernel has none.
         login: Option<u32>,
     },
-    /// A file of the root side's was given away: its owner is for the host to see.
-    File(Check),
-    /// A check that the container judged itself.
-    Checked {
-        /// Which.
-        check: Check,
-        /// How it went.
-        status: ProbeStatus,
-        /// What was seen.
-        words: Vec<u8>,
-    },
+    /// How checks went: all that one process made, since to tell each by itself takes longer than to make it.
+    Tried(Vec<Tried>),
     /// All is done; the container waits for a [`Reply`].
     Ready,
     /// CMD has ended with this exit code, as a shell would tell it.
@@ -111,6 +119,8 @@ pub(super) struct Channel {
     fd: OwnedFd,
     /// Whether descriptors are accepted. The root side takes none.
     takes_fds: bool,
+    /// Room for the longest message: to clear it for each one takes longer than to receive one.
+    buffer: RefCell<Vec<u8>>,
 }
 
 impl Channel {
@@ -119,11 +129,15 @@ impl Channel {
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         setsockopt(&ours, sockopt::PassCred, &true)?;
-        Ok((Self { fd: ours, takes_fds: false }, Self { fd: theirs, takes_fds: true }))
+        Ok((Self::new(ours, false), Self::from_fd(theirs)))
     }
 
     pub(super) fn from_fd(fd: OwnedFd) -> Self {
-        Self { fd, takes_fds: true }
+        Self::new(fd, true)
+    }
+
+    fn new(fd: OwnedFd, takes_fds: bool) -> Self {
+        Self { fd, takes_fds, buffer: RefCell::new(vec![0; LONGEST]) }
     }
 
     /// Sends one message. `EPIPE` where nobody is there any more.
@@ -142,7 +156,7 @@ impl Channel {
     /// `EBADMSG` for one that is not understood, `EMSGSIZE` for one that is too long, `ENOBUFS` for one with
     /// descriptors that are not taken.
     pub(super) fn receive<T: DeserializeOwned>(&self) -> nix::Result<Option<Incoming<T>>> {
-        let mut buffer = vec![0; LONGEST];
+        let mut buffer = self.buffer.borrow_mut();
         let received = loop {
             match crate::sys::receive(self.fd.as_fd(), &mut buffer, self.takes_fds) {
                 // A peer that ended without reading all is reported once, before what it had sent.
@@ -211,9 +225,11 @@ mod tests {
     #[test]
     fn the_kernel_names_the_sender_and_hands_over_descriptors() {
         let (ours, theirs) = Channel::pair().unwrap();
-        theirs.send(&Event::File(Check::FileRoot), &[]).unwrap();
+        theirs.send(&Event::Tried(vec![Tried::Given(Check::FileRoot)]), &[]).unwrap();
         let incoming = ours.receive::<Event>().unwrap().unwrap();
-        assert!(matches!(incoming.message, Event::File(Check::FileRoot)));
+        assert!(
+            matches!(incoming.message, Event::Tried(tried) if matches!(tried[..], [Tried::Given(Check::FileRoot)]))
+        );
         assert_eq!(incoming.pid, Some(nix::unistd::getpid().as_raw()));
         let file = std::fs::File::open("/dev/null").unwrap();
         ours.send(&Reply::Check, &[file.as_fd(); 3]).unwrap();

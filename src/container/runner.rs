@@ -16,7 +16,7 @@ use super::launch::{self, Launch};
 use super::probes;
 use super::protocol::{Channel, Event, Incoming, Reply, Request, wait_readable};
 use super::terminal::Terminal;
-use super::verdict::{Seen, expected_maps, failed, own};
+use super::verdict::{FOREIGN, Seen, expected_maps, failed, own};
 use super::world::World;
 use super::{LookAround, Spec};
 use crate::error::{Code, Error, Result};
@@ -162,7 +162,7 @@ fn watch(channel: &Channel, seen: &mut Seen, timeout: Duration) -> nix::Result<(
             Err(errno) => return Err(errno),
         }
     }
-    seen.fail_here("the container sent what no container of ours sends");
+    seen.fail_here(FOREIGN);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use super::checks::Check;
-use super::protocol::{Event, Incoming, LONGEST_WORDS};
+use super::protocol::{Event, Incoming, LONGEST_WORDS, Tried};
 use super::world::World;
 use super::{LookAround, Spec};
 use crate::error::Result;
@@ -22,6 +22,9 @@ use crate::proof::{Failure, Identity, Place, Probe, ProbeStatus, Proof, Step};
 use crate::range::{Count, Kind, PerKind, Range, SubId};
 use crate::sys;
 use crate::text::escape;
+
+/// Said of a container that does not keep to the protocol.
+pub(super) const FOREIGN: &str = "the container sent what no container of ours sends";
 
 /// What is known so far.
 pub(super) struct Seen {
@@ -124,17 +127,14 @@ impl Seen {
                 self.claims = Some(Claims { pid, uid, login });
                 self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());
             }
-            Event::File(check) => {
-                let probe = self.judge_file(check, check.file(&self.files));
-                self.probes.push(probe);
-            }
-            Event::Checked { check, mut status, mut words } => {
-                words.truncate(LONGEST_WORDS);
-                // What the host sees for itself the container can only say to have failed.
-                if check.is_hosts() {
-                    status = ProbeStatus::Failed;
+            Event::Tried(tried) => {
+                if tried.len() > Check::ALL.len() {
+                    self.fail_here(FOREIGN);
+                    return true;
                 }
-                self.probes.push(Probe { id: check.name().to_owned(), status, message: escape(&words) });
+                for check in tried {
+                    self.note(check);
+                }
             }
             Event::Ready => {
                 if let Err(words) = self.meet(incoming.pid) {
@@ -148,6 +148,22 @@ impl Seen {
             }
         }
         false
+    }
+
+    /// Notes how a check went.
+    fn note(&mut self, tried: Tried) {
+        let probe = match tried {
+            Tried::Given(check) => self.judge_file(check, check.file(&self.files)),
+            Tried::Judged { check, mut status, mut words } => {
+                words.truncate(LONGEST_WORDS);
+                // What the host sees for itself the container can only say to have failed.
+                if check.is_hosts() {
+                    status = ProbeStatus::Failed;
+                }
+                Probe { id: check.name().to_owned(), status, message: escape(&words) }
+            }
+        };
+        self.probes.push(probe);
     }
 
     /// The step under way failed, with these words of our own.
@@ -280,15 +296,16 @@ mod tests {
         Incoming { message, fds: Vec::new(), pid: Some(Pid::this().as_raw()) }
     }
 
+    fn fine(check: Check) -> Tried {
+        Tried::Judged { check, status: ProbeStatus::Ok, words: b"fine".to_vec() }
+    }
+
     /// Everything that a container can say in its own favour.
     fn praise(seen: &mut Seen) {
         let text = "0 1001 1\n1 100000 65536\n".to_owned();
         let maps = PerKind { uid: text.clone(), gid: text };
         seen.hear(incoming(Event::Inside { pid: 1, uid: 0, maps, login: None }));
-        for check in Check::ALL {
-            let words = b"fine".to_vec();
-            seen.hear(incoming(Event::Checked { check, status: ProbeStatus::Ok, words }));
-        }
+        seen.hear(incoming(Event::Tried(Check::ALL.into_iter().map(fine).collect())));
     }
 
     #[test]
@@ -357,9 +374,18 @@ mod tests {
     fn what_the_container_says_is_escaped_and_bounded() {
         let mut seen = seen(Pid::this());
         let words = [b"\x1b[31m".as_slice(), &vec![b'x'; 5000]].concat();
-        let said = Event::Checked { check: Check::UidBeyond, status: ProbeStatus::Failed, words };
-        seen.hear(incoming(said));
+        let said = Tried::Judged { check: Check::UidBeyond, status: ProbeStatus::Failed, words };
+        seen.hear(incoming(Event::Tried(vec![said])));
         let message = &seen.probes[0].message;
         assert!(message.starts_with(r"\x1b[31m") && message.len() < LONGEST_WORDS + 10);
+    }
+
+    #[test]
+    fn no_container_has_more_checks_than_there_are() {
+        let mut seen = seen(Pid::this());
+        let many = Check::ALL.into_iter().chain([Check::Port]).map(fine).collect();
+        assert!(seen.hear(incoming(Event::Tried(many))));
+        assert!(seen.probes.is_empty());
+        assert_eq!(seen.failure, Some((Step::Drop, FOREIGN.as_bytes().to_vec())));
     }
 }

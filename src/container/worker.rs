@@ -1,5 +1,5 @@
-//! The worker: this program executed anew as the user, with one thread. It makes the container and has the
-//! real helpers write its maps.
+//! The worker: a process of the user's, with one thread. It makes the container and has the real helpers write its
+//! maps.
 
 use std::ffi::{CStr, CString, OsString};
 use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
@@ -31,16 +31,17 @@ pub(super) type Failed = (Step, String);
 /// Whoever calls it without being the root side's child gets exit code 125 and nothing happens.
 pub fn worker_main() -> ExitCode {
     let Ok(fd) = sys::inherited_fd(PROTOCOL_FD) else { return ExitCode::from(125) };
-    let channel = Channel::from_fd(fd);
     let command: Vec<OsString> = std::env::args_os().skip(2).collect();
-    match work(&channel, &command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((step, words)) => {
-            // Where the root side is gone there is nobody to tell.
-            let _ = channel.send(&Event::Failed { step, words: bounded(words.into_bytes()) }, &[]);
-            ExitCode::from(125)
-        }
-    }
+    let code = run(&Channel::from_fd(fd), &command);
+    ExitCode::from(u8::try_from(code).unwrap_or(125))
+}
+
+/// All of the worker's work; the exit code.
+pub(super) fn run(channel: &Channel, command: &[OsString]) -> i32 {
+    let Err((step, words)) = work(channel, command) else { return 0 };
+    // Where the root side is gone there is nobody to tell.
+    let _ = channel.send(&Event::Failed { step, words: bounded(words.into_bytes()) }, &[]);
+    125
 }
 
 fn work(channel: &Channel, command: &[OsString]) -> Result<(), Failed> {

@@ -68,6 +68,46 @@ fn the_classic() {
 }
 
 #[test]
+fn of_her_own_a_user_starts_the_helpers_alone_and_root_this_program_anew() {
+    needs!("unshare", "nsenter", "newuidmap", "su", "strace");
+    let sandbox = served();
+    // strace has the right that newuidmap's setuid bit has work for a traced user.
+    for (trace, expected) in [
+        ("strace -u alice -f", vec!["newgidmap", "newuidmap", "subidctl"]),
+        ("strace -f", vec!["__container", "newgidmap", "newuidmap", "subidctl"]),
+    ] {
+        let command = format!("{trace} -qq -e trace=execve,execveat -o /tmp/trace subidctl verify alice");
+        sandbox.run(&command).ok();
+        let trace = sandbox.run("grep ' = 0$' /tmp/trace; rm /tmp/trace").ok().stdout;
+        let programs = ["__container", "newgidmap", "newuidmap", "\"subidctl\""];
+        let program =
+            |line: &str| programs.iter().find(|name| line.contains(*name)).map(|n| n.trim_matches('"'));
+        let mut started: Vec<&str> = trace.lines().filter_map(program).collect();
+        started.sort_unstable();
+        assert_eq!((trace.lines().count(), started), (expected.len(), expected), "{trace}");
+    }
+}
+
+#[test]
+fn a_container_does_not_depend_on_what_its_caller_ignores_blocks_or_has_open() {
+    needs!("unshare", "nsenter", "newuidmap", "su", "python3");
+    let sandbox = served();
+    let script = "import os, signal, sys
+for number in [signal.SIGCHLD, signal.SIGPIPE, signal.SIGTERM, signal.SIGIO]:
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+for _ in range(50):
+    os.set_inheritable(os.open('/etc/passwd', os.O_RDONLY), True)
+os.chdir('/proc/self'); os.umask(0o777)
+os.execvp('subidctl', ['subidctl', 'verify', '--json'])";
+    let script = script.replace('\'', "\"");
+    let proof = sandbox.as_user("alice").run(&format!("python3 -c '{script}'")).ok().json();
+    assert_eq!(proof["ok"], true, "{proof:#}");
+    let failed = |probe: &serde_json::Value| probe["status"] == "failed";
+    assert!(!proof["probes"].as_array().unwrap().iter().any(failed), "{proof:#}");
+}
+
+#[test]
 fn verify_runs_a_command_and_passes_its_exit_code_on() {
     needs!("unshare", "nsenter", "newuidmap", "su");
     let sandbox = served();

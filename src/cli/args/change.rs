@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::values::{parse_sample, parse_seconds};
 
-/// Which users, and what they shall get.
+// Which users, and what they shall get. No doc comment: clap would take it for what the command does.
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct Selection {
     /// Names, or uids where no account has that name; +1001 is always a uid
@@ -116,7 +116,7 @@ pub(in crate::cli) struct Release {
 /// How many users' containers are started where nobody says.
 pub(in crate::cli) const SAMPLE: usize = 20;
 
-/// How a change is made.
+// How a change is made.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct How {
     /// Show the plan and change nothing
