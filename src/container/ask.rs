@@ -10,7 +10,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
 use super::Spec;
-use super::launch::{self, Launch, Program, system};
+use super::launch::{self, Launch, system};
+use super::program::Program;
 use super::protocol::{Channel, Event};
 use super::runner::{Worker, errno};
 use crate::error::Result;

@@ -2,12 +2,10 @@
 //! drop.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, FcntlArg, OFlag, SealFlag, fcntl, open};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::fcntl::AtFlags;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -15,9 +13,10 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, chdir, execveat, getgrouplist, getpid, getppid, getresuid, setsid};
 
 use super::drop::{Identity, Refusal, become_user};
+use super::program::Program;
 use super::protocol::{Channel, Event};
 use super::world::World;
-use super::{Spec, WORKER, worker};
+use super::{Spec, worker};
 use crate::error::{Code, Error, Result};
 use crate::proof::Step;
 use crate::sys;
@@ -30,9 +29,6 @@ const STANDARD: usize = 3;
 
 /// The descriptor of the program while it is being executed.
 const PROGRAM_FD: i32 = 4;
-
-/// `MFD_EXEC` (`memfd_create(2)`, Linux 6.3).
-const MFD_EXEC: u32 = 0x10;
 
 /// Exit code of a worker that could not begin; what went wrong is told on the channel.
 const FAILED: i32 = 125;
@@ -73,42 +69,10 @@ pub(super) fn identity_in_world(spec: &Spec) -> Identity {
     Identity { uid: nix::unistd::Uid::from_raw(spec.uid.get()), gid, groups: vec![gid] }
 }
 
-/// A program with everything that it is given when it is executed.
-pub(super) struct Program {
-    file: OwnedFd,
-    arguments: Vec<CString>,
-    environment: Vec<CString>,
-    /// Whether it is the worker, which goes on with the protocol; to any other program the channel closes.
-    worker: bool,
-}
-
-impl Program {
-    fn worker(spec: &Spec, launch: &Launch<'_>) -> Result<Self> {
-        let file = program(launch.identity.is_some()).map_err(system("open our own program"))?;
-        let invalid = || system("start a process")(Errno::EINVAL);
-        let arguments = arguments(spec).ok_or_else(invalid)?;
-        let environment = environment(spec, None).ok_or_else(invalid)?;
-        Ok(Self { file, arguments, environment, worker: true })
-    }
-
-    /// A program that is installed, opened and judged, with its words and the user's runtime folder.
-    pub(super) fn installed(
-        file: OwnedFd,
-        words: &[&str],
-        spec: &Spec,
-        runtime: Option<&str>,
-    ) -> Result<Self> {
-        let invalid = || system("start a process")(Errno::EINVAL);
-        let arguments: Option<_> = words.iter().map(|word| CString::new(*word).ok()).collect();
-        let environment = environment(spec, runtime).ok_or_else(invalid)?;
-        Ok(Self { file, arguments: arguments.ok_or_else(invalid)?, environment, worker: false })
-    }
-}
-
 /// Forks the worker. It reports on `theirs`, which the caller closes afterwards.
 pub(super) fn start(spec: &Spec, launch: &Launch<'_>, theirs: &Channel) -> Result<Pid> {
     if launch.identity.is_some() || spec.command.is_some() {
-        return execute(&Program::worker(spec, launch)?, launch, theirs);
+        return execute(&Program::worker(spec, launch.identity.is_some())?, launch, theirs);
     }
     // This is the user's own process already, and no program of others will run: the fork itself can be the worker,
     // without the time that another start takes.
@@ -211,64 +175,6 @@ fn settle(launch: &Launch<'_>, parent: Pid) -> std::result::Result<(), Refusal> 
 fn default_signals() -> nix::Result<()> {
     sys::default_actions()?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
-}
-
-/// This program, open for execution. For another user it is a sealed copy in memory: the file itself may
-/// lie where that user cannot go, or be executable by root alone.
-fn program(for_another: bool) -> nix::Result<OwnedFd> {
-    let exe = "/proc/self/exe";
-    if !for_another {
-        return open(exe, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
-    }
-    let own = open(exe, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    // Kernels before 6.3 refuse the flag that later ones may insist on (vm.memfd_noexec).
-    let copy = memfd_create(c"subidctl", flags | MFdFlags::from_bits_retain(MFD_EXEC))
-        .or_else(|_| memfd_create(c"subidctl", flags))?;
-    let mut from = std::fs::File::from(own);
-    let mut to = std::fs::File::from(copy);
-    std::io::copy(&mut from, &mut to).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
-    let seals =
-        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-    fcntl(&to, FcntlArg::F_ADD_SEALS(seals))?;
-    // Executing a file that is open for writing is refused: reopen it.
-    open(
-        format!("/proc/self/fd/{}", to.as_raw_fd()).as_str(),
-        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
-}
-
-/// The worker's arguments: the hidden subcommand, then CMD as it is.
-fn arguments(spec: &Spec) -> Option<Vec<CString>> {
-    let command = spec.command.iter().flatten().map(|word| CString::new(word.as_bytes()).ok());
-    [Some(c"subidctl".to_owned()), CString::new(WORKER).ok()].into_iter().chain(command).collect()
-}
-
-/// The environment of everything below, built anew. Of our own only `TERM` and `LANG` are taken over, and
-/// only where they are plain words: nothing from the environment decides.
-fn environment(spec: &Spec, runtime: Option<&str>) -> Option<Vec<CString>> {
-    let plain = |name: &str| {
-        std::env::var(name).ok().filter(|value| {
-            !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+@".contains(&b))
-        })
-    };
-    let (term, lang) = (plain("TERM"), plain("LANG"));
-    let user = spec.user.as_bytes();
-    let mut variables: Vec<(&str, &[u8])> = vec![
-        ("PATH", b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-        ("HOME", &spec.home),
-        ("USER", user),
-        ("LOGNAME", user),
-        ("SHELL", &spec.shell),
-        ("TERM", term.as_deref().unwrap_or("dumb").as_bytes()),
-        ("LANG", lang.as_deref().unwrap_or("C.UTF-8").as_bytes()),
-    ];
-    variables.extend(runtime.map(|folder| ("XDG_RUNTIME_DIR", folder.as_bytes())));
-    variables
-        .into_iter()
-        .map(|(name, value)| CString::new([name.as_bytes(), b"=", value].concat()).ok())
-        .collect()
 }
 
 /// A system call of the root side that failed.

@@ -16,6 +16,7 @@ mod engine;
 mod inside;
 mod launch;
 mod probes;
+mod program;
 mod protocol;
 mod runner;
 mod terminal;
