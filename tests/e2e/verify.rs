@@ -2,7 +2,7 @@
 
 use super::alice_and_bob;
 use super::engine::{Podman, squeezed};
-use crate::harness::{Sandbox, assert_shown, needs};
+use crate::harness::{Sandbox, assert_shown, needs, size};
 
 /// alice with a range of her own, bob with another.
 fn served() -> Sandbox {
@@ -105,6 +105,26 @@ os.execvp('subidctl', ['subidctl', 'verify', '--json'])";
     assert_eq!(proof["ok"], true, "{proof:#}");
     let failed = |probe: &serde_json::Value| probe["status"] == "failed";
     assert!(!proof["probes"].as_array().unwrap().iter().any(failed), "{proof:#}");
+}
+
+/// Each process of her own container is ended at a call of its own choosing: before, between and after the helpers.
+#[test]
+fn whichever_of_her_processes_is_killed_no_other_stays() {
+    needs!("unshare", "nsenter", "newuidmap", "su", "strace", "ps");
+    let sandbox = served();
+    let mut failed = 0;
+    for call in ["sendmsg", "clone", "execveat", "pipe2", "wait4", "setresuid", "mount", "poll"] {
+        for when in 1..=size(3, 12) {
+            let inject = format!("-qq -o /dev/null -e inject={call}:signal=KILL:when={when}");
+            let verify = format!("strace -u alice -f {inject} subidctl verify >/dev/null 2>&1; echo $?");
+            failed += usize::from(sandbox.run(&verify).ok().stdout != "0\n");
+            let left = "for n in $(seq 50); do ps -u alice -o args= || exit 0; sleep 0.1; done; exit 1";
+            let left = sandbox.run(left);
+            assert_eq!(left.code, 0, "{call} {when}: {left}");
+        }
+    }
+    assert!(failed >= 16, "{failed} runs were hit");
+    let _ = sandbox.as_user("alice").run("subidctl verify").ok();
 }
 
 #[test]
