@@ -3,8 +3,9 @@
 //! The rooms, from the ground up; each imports only from those above it in this list. The pure ones compute
 //! on plain values, the effect rooms touch the system, and `cli` strings them together.
 
-pub mod error;
 pub mod text;
+
+pub mod error;
 
 pub mod range;
 

@@ -51,7 +51,7 @@ pub enum Place {
 pub struct Identity {
     /// Its pid inside: 1.
     pub inside_pid: i32,
-    /// Its uid inside: 0.
+    /// Its uid inside: 0, unless another map was asked for.
     pub inside_uid: u32,
     /// Its pid on the host.
     pub host_pid: i32,
@@ -100,7 +100,7 @@ pub enum Step {
     UidMap,
     /// newgidmap.
     GidMap,
-    /// Becoming root inside, and pid 1.
+    /// Becoming the map's first user inside, and pid 1.
     Enter,
     /// The container's own root and /proc.
     Mount,

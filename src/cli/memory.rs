@@ -65,7 +65,7 @@ fn unfinished(snapshot: &mut Snapshot, root: &Root, policy: &Policy) -> Result<(
         }
         Ok(Some(Err(error))) => return Err(records::unusable(root, records::JOURNAL, &error)),
         Ok(None) => return Ok(()),
-        // Only root reads the journal; everybody may know that there is one.
+        // One that cannot be read here: everybody may know that there is one.
         Err(error) if error.code == Code::ReadFailed && !nix::unistd::geteuid().is_root() => {
             let outcome = "only root can say how it will end".to_owned();
             snapshot.unfinished = Some(Unfinished { transaction: None, outcome });

@@ -70,8 +70,8 @@ pub enum Replan {
     Refused(Error),
 }
 
-/// The two judgements that `commit` leaves to its caller. Both run under the locks: no prompt, output,
-/// look-up or process may be made in them.
+/// What `commit` asks its caller. All run under the locks: no prompt, output, look-up or process may be made in
+/// them.
 pub struct Checks<'a> {
     /// Plans again on the facts as they are under the locks, where anything that the plan rests on has
     /// changed.

@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::sys::retry;
 use crate::text::shell_word;
 
-/// Writes a file that the user named (`--out`), whole or not at all, with these permission bits. An existing
+/// Writes a file that the user named (`--out`, `--svg`, `--to`), whole or not at all, with these permission bits. An existing
 /// regular file is replaced; a link, device or folder is refused.
 ///
 /// # Errors

@@ -1,5 +1,5 @@
-//! From the root side to the worker: a fork, the drop, and this program executed anew where there was something to
-//! drop.
+//! From the root side to the worker: a fork, the drop, and this program executed anew where there is something to drop
+//! or a CMD to run.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};

@@ -49,9 +49,9 @@ pub type LookAround<'a> = &'a dyn Fn() -> Result<Machine>;
 pub struct Spec {
     /// The account.
     pub user: Login,
-    /// Its uid: ID 0 inside.
+    /// Its uid: ID 0 inside, unless another map is asked for.
     pub uid: Uid,
-    /// Its primary group: ID 0 inside.
+    /// Its primary group: likewise.
     pub gid: Gid,
     /// `HOME` of CMD, as passwd spells it.
     pub home: Vec<u8>,

@@ -26,7 +26,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// This program as the spec's worker, which may be to become another user.
+    /// This program as the spec's worker; `for_another`: for another user than this process's.
     pub(super) fn worker(spec: &Spec, for_another: bool) -> Result<Self> {
         let file = own_program(for_another).map_err(system("open our own program"))?;
         let invalid = || system("start a process")(Errno::EINVAL);
@@ -81,7 +81,7 @@ fn arguments(spec: &Spec) -> Option<Vec<CString>> {
     [Some(c"subidctl".to_owned()), CString::new(WORKER).ok()].into_iter().chain(command).collect()
 }
 
-/// The environment of everything below, built anew. Of our own only `TERM` and `LANG` are taken over, and
+/// The environment of what is executed as the user, built anew. Of our own only `TERM` and `LANG` are taken over, and
 /// only where they are plain words: nothing from the environment decides.
 fn environment(spec: &Spec, runtime: Option<&str>) -> Option<Vec<CString>> {
     let plain = |name: &str| {

@@ -1,4 +1,4 @@
-//! What the root side, the worker and the container say to one another: one bounded message a step.
+//! What the root side, the worker and the container say to one another: in bounded messages.
 
 use std::cell::RefCell;
 use std::io::IoSlice;

@@ -124,7 +124,7 @@ impl Seen {
             }
             Event::Inside { pid, uid, maps, login } => {
                 self.step = Step::Probe;
-                // It waits for an answer, so the pid is still its own.
+                // It ends after a reply to `Ready` or by failing; whose the pid is then, `look` finds out.
                 self.init = incoming.pid.and_then(|pid| sys::pidfd_open(Pid::from_raw(pid)).ok());
                 self.claims = Some(Claims { pid, uid, login });
                 self.inside = PerKind::from_fn(|kind| idmap::parse(&maps[kind]).unwrap_or_default());

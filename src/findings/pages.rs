@@ -1,5 +1,5 @@
 //! Entries that neither `audit` nor a check looks for: what `plan` warns of, and what is said of a failed
-//! container where nothing else explains it. They are here so that `explain` has a page for every id.
+//! container where nothing else explains it. They are here so that `explain` has a page for them, too.
 
 use super::{BASE, Entry, Group, Reach, Status};
 

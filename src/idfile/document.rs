@@ -32,7 +32,7 @@ impl PartialEq for Document {
         if Arc::ptr_eq(one, two) {
             return true;
         }
-        // What is added to one file needs not be put behind it to be compared.
+        // What is added to one file need not be put behind it to be compared.
         let heads = one.head.as_ref().zip(two.head.as_ref());
         if heads.is_some_and(|(head, other)| Arc::ptr_eq(&head.0, &other.0)) {
             return one.bytes == two.bytes;

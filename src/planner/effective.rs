@@ -93,6 +93,8 @@ pub fn effective(snapshot: &Snapshot, policy: &Policy) -> Result<Effective> {
     set("users.login_accounts", SettingValue::Switch(login_accounts));
     set("users.exclude", list(exclude));
     set("users.max_auto_users", SettingValue::Number(most));
+    let kept = u64::try_from(policy.history_keep()).unwrap_or(u64::MAX);
+    set("history.keep", SettingValue::Number(kept));
     let windows = rules.windows.iter().map(|w| (*w, window_place(snapshot, policy, w))).collect();
     let unbounded = |source: &String| format!("nothing here says which IDs it may give: {source}");
     let unknown = snapshot.site.unread.iter().cloned().chain(snapshot.site.unbounded.iter().map(unbounded));

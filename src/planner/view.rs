@@ -100,7 +100,7 @@ pub fn successor(snapshot: &Snapshot, owner: &Owner, kind: Kind, old: Range) -> 
 pub struct WhoAnswer {
     /// As a user or as a group ID.
     pub kind: Kind,
-    /// `range`, `released`, `account`, `group`, `reserved`, `declared`, `window`, `namespace`.
+    /// `range`, `released`, `account`, `primary-group`, `group`, `reserved`, `declared`, `window`, `namespace`.
     pub what: &'static str,
     /// Whose it is, as bytes.
     pub owner: Vec<u8>,

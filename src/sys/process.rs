@@ -36,7 +36,7 @@ pub fn exit(code: i32) -> ! {
 
 /// Closes every descriptor from `first` on.
 pub fn close_from(first: u32) {
-    // SAFETY: closing descriptors cannot break memory safety in a process that is about to exec: nothing
+    // SAFETY: closing descriptors cannot break memory safety in a child that leaves its parent's frames alone: nothing
     // that owns one of them is used afterwards. The caller has no other descriptor from `first` on.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } == 0;
     if !done {
@@ -70,7 +70,7 @@ fn open_descriptors() -> std::io::Result<Vec<u32>> {
 }
 
 /// Makes `from` also available as descriptor `to`, which survives exec unless `cloexec`. What `to` was
-/// before is closed: this is for a child that is about to exec.
+/// before is closed: this is for a child that leaves its parent's frames alone.
 ///
 /// # Errors
 /// `EINVAL` where both are the same; what dup3 gives.

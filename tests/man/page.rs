@@ -14,7 +14,7 @@ const DATE: &str = "2026-11-27";
 /// What the exit codes mean; each page names its own.
 const EXITS: [(u8, &str); 10] = [
     (0, "Done, nothing to do, or warnings only."),
-    (1, "Failed or declined; nothing was changed."),
+    (1, "Failed or declined; nothing was changed, unless the error says 'committed, durability unknown'."),
     (
         2,
         "Usage, an invalid policy or plan, or a confirmation is needed and there is neither a terminal nor `--yes`.",

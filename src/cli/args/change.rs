@@ -38,7 +38,7 @@ pub(in crate::cli) struct Selection {
     /// Take back what the same account, by name and uid, has released
     #[arg(long)]
     pub(in crate::cli) reclaim: bool,
-    /// With --replace: go on although processes use the IDs. With --reclaim: take back, after a question,
+    /// With --replace or --plan: go on although processes use the IDs. With --reclaim: take back, after a question,
     /// also what nothing shows to be this account's
     #[arg(long)]
     pub(in crate::cli) force: bool,

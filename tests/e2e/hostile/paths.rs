@@ -147,7 +147,10 @@ fn what_is_written_to_a_folder_of_everybodys_is_not_led_astray() {
     {
         let user = match name {
             "p.svg" => "",
-            "x.sh" => " --set old_start=100000 --set new_start=200000 --set count=10 --set root=/srv",
+            "x.sh" => {
+                " --set owner=alice --set path=/srv --set old_uid=100000 --set old_gid=100000 --set new_uid=200000 \
+                 --set new_gid=200000 --set count=10"
+            }
             _ => " alice",
         };
         for link in ["/etc/shadow", "/etc/made"] {
