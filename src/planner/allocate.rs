@@ -59,10 +59,13 @@ impl<'a> Allocator<'a> {
     /// Serves the user of this index.
     pub(super) fn serve(&mut self, index: usize, want: &'a Want) -> Result<Served, Refusal> {
         let mut case = self.case(index, want);
+        let given = self.taken.given();
         let result = self.serve_case(&mut case);
         match result {
             Ok(()) => Ok(case.served),
             Err((code, error)) => {
+                // A user who is refused has nothing, and is in nobody's way.
+                self.taken.take_back(given);
                 Err(Refusal { owner: want.owner.shown(), code: code.unwrap_or(error.code.as_str()), error })
             }
         }
@@ -110,7 +113,11 @@ impl<'a> Allocator<'a> {
             release::all_but(case, targets);
             return self.give_targets(case, targets).map_err(|e| (None, e));
         }
-        let fix = replace_command(&case.want.owner);
+        let fix = if reaches_beyond(case, targets) {
+            "a line reaches beyond that range: release it, and forget it once nothing uses its IDs".to_owned()
+        } else {
+            replace_command(&case.want.owner)
+        };
         let incomplete = Kind::BOTH.into_iter().any(|kind| !case.has_any(kind));
         if incomplete {
             let error = Error::new(Code::Finding, format!("{} {what}", case.want.owner.shown()))
@@ -132,10 +139,12 @@ impl<'a> Allocator<'a> {
     fn give_targets(&mut self, case: &mut Case<'a>, targets: &[Target]) -> Result<(), Error> {
         for target in targets {
             for kind in Kind::BOTH {
-                if case.covers(kind, target.range) {
+                // A part that the user has stays, and the rest is given.
+                let missing: Vec<Range> = case.ranges(kind).gaps(target.range).collect();
+                if missing.is_empty() {
                     continue;
                 }
-                if let Some(by) = self.taken.blocker(kind, target.range) {
+                if let Some(by) = missing.iter().find_map(|range| self.taken.blocker(kind, *range)) {
                     return Err(release::blocked(self, case, kind, target.range, &by));
                 }
                 if case.want.owner.own_ids().any(|id| target.range.overlaps(id)) {
@@ -147,7 +156,10 @@ impl<'a> Allocator<'a> {
                 } else {
                     target.reason.clone()
                 };
-                self.add(case, kind, target.range, reason.into());
+                let reason: Arc<str> = reason.into();
+                for range in missing {
+                    self.add(case, kind, range, Arc::clone(&reason));
+                }
             }
         }
         case.keep_all("already there");
@@ -164,10 +176,14 @@ impl<'a> Allocator<'a> {
             self.mirror(case, kind, wanted[kind]);
         }
         let align = self.policy.alignment();
-        let missing = PerKind::from_fn(|kind| {
+        let missing = PerKind::try_from_fn(|kind| {
             let missing = wanted[kind].saturating_sub(case.total(kind));
-            Count::new(missing.next_multiple_of(u64::from(align)))
-        });
+            let aligned = missing.checked_next_multiple_of(u64::from(align)).unwrap_or(u64::MAX);
+            if missing == 0 {
+                return Ok(None);
+            }
+            Count::new(aligned).map(Some).ok_or_else(|| too_large(case.want, kind, aligned))
+        })?;
         let both = missing.uid.zip(missing.gid);
         if let Some((uids, gids)) = both {
             let window = self.rules.pool(Kind::Uid)?.range.intersection(self.rules.pool(Kind::Gid)?.range);
@@ -245,9 +261,24 @@ pub(super) fn differs(case: &Case<'_>, targets: &[Target]) -> Option<(Kind, Stri
     Some((kind, what))
 }
 
+/// Whether a line of the user's has IDs of the right ranges and others: as long as it is there, released or not, its IDs
+/// are nobody's to get.
+fn reaches_beyond(case: &Case<'_>, targets: &[Target]) -> bool {
+    let beyond = |range: Range| targets.iter().any(|t| t.range.overlaps(range) && !t.range.covers(range));
+    Kind::BOTH.into_iter().any(|kind| case.live(kind).any(|held| beyond(held.claim.range)))
+}
+
 fn first_fit_reason(pool: &Pool, had: u64, wanted: u64) -> Arc<str> {
     let first = &pool.reason;
     if had == 0 { Arc::clone(first) } else { format!("enlarged: has {had} of {wanted} IDs; {first}").into() }
+}
+
+/// More IDs than there are, once the policy's alignment has rounded them up.
+fn too_large(want: &Want, kind: Kind, aligned: u64) -> Error {
+    let what = format!("no room for {aligned} {}s for {}", kind.name(), want.owner.shown());
+    Error::new(Code::NoRoom, what)
+        .why("there are 4294967296 IDs, and align in the policy rounds the count up")
+        .fix("ask for fewer IDs")
 }
 
 /// `sudo subidctl apply --replace bob`, or a sentence where the name cannot be pasted.

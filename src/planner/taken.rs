@@ -186,7 +186,7 @@ impl<'a> Taken<'a> {
 
     /// The lowest start that is free in both files.
     pub(super) fn first_fit_both(&mut self, pool: Range, count: Count, align: u32) -> Option<Range> {
-        // What is taken only grows, so a later search may begin where an equal one ended.
+        // What is taken grows, so a later search may begin where an equal one ended.
         let cursor = self.cursors.get(&(count.get(), align)).copied().unwrap_or(0).max(pool.first());
         let range = self.joint.first_fit(Range::between(cursor, pool.last())?, count, align)?;
         self.cursors.insert((count.get(), align), range.first());
@@ -211,6 +211,24 @@ impl<'a> Taken<'a> {
         self.sets[kind].insert(range);
         self.joint.insert(range);
         self.given.push((kind, range, label));
+    }
+
+    /// How many ranges this plan gives so far.
+    pub(super) fn given(&self) -> usize {
+        self.given.len()
+    }
+
+    /// Frees what was given after the first `given` ranges, all of which were free before.
+    pub(super) fn take_back(&mut self, given: usize) {
+        if given == self.given.len() {
+            return;
+        }
+        for (kind, range, _) in self.given.drain(given..) {
+            self.sets[kind].remove(range);
+        }
+        let spans: RangeSet = self.windows.iter().map(|(span, _)| *span).collect();
+        self.joint = self.sets.uid.union(&self.sets.gid).union(&spans);
+        self.cursors.clear();
     }
 
     /// How many IDs of a pool this plan gives.

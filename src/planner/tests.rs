@@ -271,6 +271,43 @@ fn no_room_counts_what_the_same_plan_gives() {
 }
 
 #[test]
+fn who_is_refused_is_in_nobodys_way() {
+    // There is room for alice among the uids and not among the gids; for bob there is in both.
+    let s = snapshot("", "carol:100000:32768\n");
+    let mut request = ask(&s, &["alice", "bob"]);
+    request.wants[1].count = Count::new(32768);
+    let plan = run(&s, "min = 100000\nmax = 165535\n", &request);
+    assert_eq!((plan.refusals.len(), refusal(&plan).0), (1, "no-room"));
+    let (uid, gid) = after(&plan);
+    assert_eq!((&uid[..], &gid[..]), ("bob:132768:32768\n", "carol:100000:32768\nbob:132768:32768\n"));
+}
+
+#[test]
+fn of_the_right_range_a_part_that_is_there_stays() {
+    let policy = "strategy = \"windows\"\n[[window]]\nuids = \"1000-1999\"\nstart = 200000\ncount = 65536\n";
+    let s = snapshot("bob:210000:1000\n", "bob:210000:1000\n");
+    let said = |s: &Snapshot| {
+        let plan = run(s, policy, &ask(s, &["bob"]));
+        plan.warnings.iter().find(|w| w.code == "range-differs").unwrap().message.clone()
+    };
+    assert!(said(&s).ends_with("to change it: sudo subidctl apply --replace bob"), "{}", said(&s));
+    let (uid, gid) = after(&run(&s, policy, &Request { replace: true, ..ask(&s, &["bob"]) }));
+    assert_eq!(uid, "bob:210000:1000\nbob:200000:10000\nbob:211000:54536\n");
+    assert_eq!(uid, gid);
+    // What reaches beyond it would, released, be in its way.
+    let s = snapshot("bob:199000:2000\n", "bob:199000:2000\n");
+    assert!(said(&s).contains("reaches beyond") && !said(&s).contains("--replace"), "{}", said(&s));
+}
+
+#[test]
+fn a_count_that_alignment_makes_too_large_is_refused() {
+    let s = snapshot("", "");
+    let mut request = ask(&s, &["bob"]);
+    request.wants[0].count = Count::new(4_294_960_000);
+    assert_eq!(refusal(&run(&s, "align = 100000\n", &request)).1, 7);
+}
+
+#[test]
 fn odd_names_are_written_by_uid() {
     let mut s = snapshot("", "");
     s.accounts.add_user(account("domain user", 5000));

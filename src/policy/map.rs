@@ -37,7 +37,7 @@ impl Policy {
     /// `invalid-policy` for a line that is not `owner:start:count` (blank and `#` lines are skipped), for
     /// two lines that overlap (both are named) and for a range that passes 2^31.
     pub fn with_map(mut self, bytes: &[u8]) -> Result<Self> {
-        let path = self.map_path.as_ref().map_or("", |m| m.value.as_str()).to_owned();
+        let path = escape(self.map_path.as_ref().map_or("", |m| m.value.as_str()).as_bytes());
         let bad = |line: usize, why: &str| {
             Error::new(Code::InvalidPolicy, format!("{path} line {line} cannot be used as a map"))
                 .why(why)

@@ -84,6 +84,20 @@ impl RangeSet {
         }
     }
 
+    /// Frees a range: O(n).
+    pub fn remove(&mut self, range: Range) {
+        let outside = |taken: &Range| {
+            let before =
+                range.first.checked_sub(1).and_then(|end| Range::between(taken.first, end.min(taken.last)));
+            let after = range
+                .last
+                .checked_add(1)
+                .and_then(|start| Range::between(start.max(taken.first), taken.last));
+            before.into_iter().chain(after)
+        };
+        self.ranges = self.ranges.iter().flat_map(outside).collect();
+    }
+
     /// What is free inside `window`, ascending.
     pub fn gaps(&self, window: Range) -> impl Iterator<Item = Range> + '_ {
         let mut next = Some(window.first);
@@ -166,6 +180,18 @@ mod tests {
             }
             let sorted: Vec<Range> = set.iter().collect();
             prop_assert!(sorted.windows(2).all(|w| u64::from(w[0].last()) + 1 < u64::from(w[1].first())));
+        }
+
+        #[test]
+        fn what_is_removed_is_free_and_nothing_else(list in ranges(), gone in ranges()) {
+            let mut set: RangeSet = list.iter().copied().collect();
+            for range in &gone {
+                set.remove(*range);
+            }
+            for id in 0..400 {
+                let has = |ranges: &[Range]| ranges.iter().any(|range| range.contains(id));
+                prop_assert_eq!(set.contains(id), has(&list) && !has(&gone), "{}", id);
+            }
         }
 
         #[test]
