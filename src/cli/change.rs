@@ -13,7 +13,7 @@ use super::plan::{NOBODY, after_commit, committed, exit, show, worse};
 use super::progress::Progress;
 use super::proving::{Proofs, with_findings};
 use super::{hook, memory, state};
-use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Replan};
+use crate::commit::{self, Change, Checks, Committed, FileChange, Options, Outcome, Recovered, Replan};
 use crate::error::{Code, Error, Result};
 use crate::planner::{Action, Assignment, Owner, Plan};
 use crate::range::PerKind;
@@ -147,6 +147,7 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
         progress.clear();
         match attempted? {
             Outcome::Committed(done) => {
+                note_recovered(done.recovered.as_ref(), output);
                 report(&done, &plan, manner.sample.is_some(), output);
                 let failed = proofs.on_host(Some(&done.transaction), output, &mut progress);
                 let seen = ask.look(&context, &plan, output);
@@ -154,13 +155,24 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
                 after_commit(output, || with(proofs.document(document()), seen));
                 return Ok(worse(refused.unwrap_or(0), failed.unwrap_or(0)));
             }
-            Outcome::Unchanged { .. } => {
+            Outcome::Unchanged { recovered, notes } => {
+                note_recovered(recovered.as_ref(), output);
+                for note in notes {
+                    output.note(&format!("note: {note}\n"));
+                }
                 output.document(|| proofs.document(committed(plan_json(shown), None)))?;
                 return Ok(refused.unwrap_or(0));
             }
             Outcome::Differs if how.yes && began.elapsed() >= how.lock_timeout => return Err(busy(how)),
             Outcome::Differs => output.note("subidctl: the files changed meanwhile, and so does the plan:\n"),
         }
+    }
+}
+
+/// Says what became of a change that another command left unfinished after this one had looked.
+fn note_recovered(recovered: Option<&Recovered>, output: Output) {
+    if let Some(done) = recovered {
+        output.note(&state::recovered_line(done));
     }
 }
 

@@ -42,6 +42,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         }
         let _ = output.text(&state::recovered_line(done));
     }
-    after_commit(output, || committed(plan_json(shown), done.as_ref().map(|d| d.transaction.as_str())));
+    after_commit(output, || {
+        let outcome = done.as_ref().map(|done| done.outcome);
+        let completed = done.as_ref().filter(|done| done.is_completed());
+        let mut document = committed(plan_json(shown), completed.map(|done| done.transaction.as_str()));
+        document["outcome"] = outcome.into();
+        document
+    });
     Ok(0)
 }

@@ -29,6 +29,13 @@ pub struct Recovered {
     pub notes: Vec<String>,
 }
 
+impl Recovered {
+    /// Whether the change is done now, and in the history.
+    pub fn is_completed(&self) -> bool {
+        matches!(self.verdict, Verdict::RollForward | Verdict::Reapply)
+    }
+}
+
 /// Recovers an unfinished change; `None`, and no lock taken, where there is none.
 ///
 /// # Errors

@@ -31,6 +31,13 @@ pub(super) struct Store {
     notes: Vec<String>,
 }
 
+/// What an entry is called: its transaction, and whether that was taken back.
+type Name = (String, bool);
+
+fn name(entry: &HistoryEntry) -> Name {
+    (entry.transaction.clone(), entry.taken_back)
+}
+
 struct Open {
     state: Folder,
     history: Folder,
@@ -38,12 +45,12 @@ struct Open {
     _lock: File,
     /// `None` where there is none yet.
     ledger: Option<Ledger>,
-    /// The ledger as it will be, and the transaction and line that the history gets, once prepared.
+    /// The ledger as it will be, and the name and line of the entry that the history gets, once prepared.
     next: Option<Ledger>,
-    entry: Option<(String, Vec<u8>)>,
-    /// How many entries the history holds, the transaction of the last, and what stands after it.
+    entry: Option<(Name, Vec<u8>)>,
+    /// How many entries the history holds, the name of the last, and what stands after it.
     entries: usize,
-    last: Option<String>,
+    last: Option<Name>,
     torn: Vec<u8>,
     keep: usize,
 }
@@ -119,7 +126,7 @@ impl Store {
         let size = fstat(&file).map_err(failed)?.st_size;
         let line = entry.to_line();
         let len = i64::try_from(line.len()).map_err(|_| failed(Errno::EFBIG))?;
-        open.entry = Some((entry.transaction.clone(), line));
+        open.entry = Some((name(entry), line));
         match retry(|| fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, size, len)) {
             Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
             Err(errno) => Err(failed(errno)),
@@ -152,12 +159,12 @@ impl Store {
         let end = fstat(&file).map_err(failed)?.st_size;
         let end = u64::try_from(end).map_err(|_| failed(Errno::EIO))?;
         // What a process that was killed has written is not written again, but need not last yet.
-        let entry = open.entry.take().filter(|(transaction, _)| open.last.as_ref() != Some(transaction));
-        if let Some((transaction, line)) = entry {
+        let entry = open.entry.take().filter(|(name, _)| open.last.as_ref() != Some(name));
+        if let Some((name, line)) = entry {
             // At its place: nobody else writes here, and a part that is written again is the same part.
             file.write_all_at(&line, end).map_err(|e| failed(errno(&e)))?;
             open.entries += 1;
-            open.last = Some(transaction);
+            open.last = Some(name);
         }
         retry(|| fsync(&file)).map_err(failed)?;
         if open.entries == 1 {
@@ -300,7 +307,7 @@ fn read_history(
     root: &Root,
     history: &Folder,
     notes: &mut Vec<String>,
-) -> Result<(usize, Option<String>, Vec<u8>)> {
+) -> Result<(usize, Option<Name>, Vec<u8>)> {
     trust::file(root, history.fd(), records::HISTORY)?;
     let Some((bytes, _)) = root.read(records::HISTORY)? else { return Ok((0, None, Vec::new())) };
     let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
@@ -314,7 +321,7 @@ fn read_history(
     };
     let last = match broken.or_else(|| lines.last().map(|line| (line, lines.len()))).map(read) {
         None => None,
-        Some(Ok(entry)) => Some(entry.transaction),
+        Some(Ok(entry)) => Some(name(&entry)),
         Some(Err(StateError::Damaged(why))) => {
             set_aside(history, ENTRIES, &bytes, &why, notes)?;
             return Ok((0, None, Vec::new()));

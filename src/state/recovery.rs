@@ -148,7 +148,9 @@ fn undisturbed(journal: &Journal, present: &Documents) -> Option<Decision> {
             return None;
         }
     }
-    let verdict = if done == 0 { Verdict::Drop } else { Verdict::RollForward };
+    // What changes no file, but the ledger alone, is done either way: once more it does nothing.
+    let in_files = journal.entry.files.iter().any(|(_, touched)| touched.is_some());
+    let verdict = if done == 0 && in_files { Verdict::Drop } else { Verdict::RollForward };
     if verdict == Verdict::Drop {
         edits = PerKind::default();
     }

@@ -1,6 +1,6 @@
 //! Questions to the history: which change is meant, which is undone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::HistoryEntry;
 
@@ -14,13 +14,16 @@ pub struct Timeline {
 
 impl Timeline {
     /// Of entries, oldest first.
-    pub fn new(entries: Vec<HistoryEntry>) -> Self {
+    pub fn new(mut entries: Vec<HistoryEntry>) -> Self {
+        // Recovery may have to take back what was written as done already.
+        let taken_back: HashSet<String> =
+            entries.iter().filter(|e| e.taken_back).map(|e| e.transaction.clone()).collect();
+        entries.retain(|e| e.taken_back || !taken_back.contains(&e.transaction));
         let mut undone = HashMap::new();
         // From the newest: whether an undo still counts is known before its target is met.
         for (place, entry) in entries.iter().enumerate().rev() {
-            if let Some(target) =
-                entry.record.undoes.clone().filter(|_| !undone.contains_key(&entry.transaction))
-            {
+            let counts = !entry.taken_back && !undone.contains_key(&entry.transaction);
+            if let Some(target) = entry.record.undoes.clone().filter(|_| counts) {
                 undone.insert(target, place);
             }
         }
@@ -94,6 +97,19 @@ mod tests {
         entries.push(("e", Some("d")));
         assert_eq!(last(&timeline(&entries)).as_deref(), Some("a"));
         assert_eq!(last(&timeline(&[])), None);
+    }
+
+    #[test]
+    fn what_recovery_took_back_was_not_done() {
+        let mut entries = timeline(&[("a", None), ("b", Some("a")), ("c", None), ("c", None)]).entries;
+        for place in [1, 3] {
+            entries[place].taken_back = true;
+            entries[place].files = crate::range::PerKind::default();
+        }
+        let t = Timeline::new(entries);
+        assert!(t.undone_by("a").is_none());
+        assert_eq!((t.named("c").len(), t.entries().len()), (1, 3));
+        assert_eq!(t.last_in_force().map(|e| &e.transaction[..]), Some("a"));
     }
 
     #[test]

@@ -38,7 +38,11 @@ const COMMANDS: &[(&str, &str)] = &[
         SUDO_USER=bob SUDO_UID=1002 subidctl release --json --yes alice --scan /home/alice /dev",
     ),
     ("plan", "subidctl undo --json --yes"),
-    ("plan", "subidctl recover --json --yes"),
+    (
+        "plan",
+        "strace -qq -o /dev/null -e inject=renameat:signal=KILL:when=3 subidctl release --yes bob >/dev/null 2>&1
+        subidctl recover --json --yes",
+    ),
     ("templates", "subidctl template list --json"),
     // An owner that is not UTF-8, an account that is gone, an overlap, and a line to be mended.
     (
@@ -167,7 +171,7 @@ const UNSEEN: &[(&str, &str)] = &[("subidctl.plan.v1", "scan.failed[]")];
 /// each of its types but null.
 #[test]
 fn the_page_has_the_fields_that_documents_have() {
-    needs!("unshare", "nsenter", "newuidmap", "buildah");
+    needs!("unshare", "nsenter", "newuidmap", "buildah", "strace");
     let documented = documented();
     let mut seen = Fields::new();
     for document in documents() {
