@@ -8,6 +8,7 @@ use super::args::{Apply as Args, Global, Selection};
 use super::ask::From;
 use super::change::{self, Again, Ask, Manner, compare, same_people};
 use super::facts::Context;
+use super::from::List;
 use super::in_use;
 use super::output::Output;
 use super::progress::Progress;
@@ -63,18 +64,22 @@ pub(super) fn run(global: &Global, args: &Args, output: Output, by: &Named) -> R
 /// Users who shall have ranges.
 struct Assign<'a> {
     selection: &'a Selection,
+    listed: Option<List>,
     request: Request,
 }
 
 impl<'a> Assign<'a> {
     fn new(selection: &'a Selection) -> Self {
-        Self { selection, request: Request::default() }
+        Self { selection, listed: None, request: Request::default() }
     }
 }
 
 impl Ask for Assign<'_> {
     fn plan(&mut self, context: &mut Context, progress: &mut Progress) -> Result<Plan> {
-        let (request, plan) = planning::make(context, self.selection, progress)?;
+        if self.listed.is_none() {
+            self.listed = List::read(self.selection.from.as_deref())?;
+        }
+        let (request, plan) = planning::make(context, self.selection, self.listed.as_ref(), progress)?;
         self.request = request;
         Ok(plan)
     }

@@ -113,7 +113,7 @@ fn planned(world: &World, output: Output, user: &str, range: Option<Range>) -> R
         range: range.map(|range| range.to_string()),
         ..Selection::default()
     };
-    let (_, plan) = planning::make(&mut context, &selection, &mut Progress::new(output))?;
+    let (_, plan) = planning::make(&mut context, &selection, None, &mut Progress::new(output))?;
     Ok((context, plan))
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod engine;
 mod explain;
 mod facts;
+mod from;
 mod history;
 mod hook;
 mod in_use;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::args::{Global, Plan as Args};
 use super::facts::Context;
+use super::from::List;
 use super::output::{Output, json_text};
 use super::planning;
 use super::progress::Progress;
@@ -21,7 +22,8 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
         return super::directory_host(&error, args.selection.skip_directory_hosts, output);
     }
     super::state::note_unfinished(&context.snapshot, output);
-    let made = planning::make(&mut context, &args.selection, &mut progress);
+    let listed = List::read(args.selection.from.as_deref())?;
+    let made = planning::make(&mut context, &args.selection, listed.as_ref(), &mut progress);
     progress.clear();
     let (_, plan) = made?;
     let shown = Shown { snapshot: &context.snapshot, plan: &plan };

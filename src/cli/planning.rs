@@ -2,6 +2,7 @@
 
 use super::args::Selection;
 use super::facts::Context;
+use super::from::List;
 use super::in_use;
 use super::progress::Progress;
 use super::select::{Selected, select};
@@ -14,13 +15,14 @@ use crate::text::thousands;
 /// where the pool is full of them, and then `directory` belongs into the policy.
 const ROUNDS: usize = 50;
 
-/// Looks up the users and plans, and sees that nothing that is in use is taken from anybody.
+/// Looks up the users, those of the list too, and plans, and sees that nothing that is in use is taken from anybody.
 pub(super) fn make(
     context: &mut Context,
     selection: &Selection,
+    listed: Option<&List>,
     progress: &mut Progress,
 ) -> Result<(Request, Plan)> {
-    let Selected { mut request, refusals, warnings } = select(context, selection, progress)?;
+    let Selected { mut request, refusals, warnings } = select(context, selection, listed, progress)?;
     let plan = settle(context, &request, progress)?;
     let mut plan = in_use::judged(context, plan, selection.force, |context, users| {
         request.wants.retain(|want| !users.contains(&want.owner.label));

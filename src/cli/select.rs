@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::Path;
 
 use foldhash::fast::RandomState;
-use memchr::memchr_iter;
 
 use super::args::Selection;
 use super::facts::Context;
+use super::from::List;
 use super::progress::Progress;
 use crate::error::{Code, Error, Result};
-use crate::host::{self, Trust, read_bounded, read_named};
+use crate::host;
 use crate::planner::{Owner, Refusal, Request, Want, Warning};
 use crate::range::{Count, Login, Range, Uid};
 use crate::snapshot::Account;
@@ -33,27 +32,30 @@ pub(super) struct Selected {
 pub(super) fn select(
     context: &mut Context,
     selection: &Selection,
+    listed: Option<&List>,
     progress: &mut Progress,
 ) -> Result<Selected> {
     let range = selection.range.as_deref().map(range).transpose()?;
     let mut gathered =
         Gathered { count: selection.count.as_deref().map(count).transpose()?, ..Gathered::default() };
-    let from = selection.from.as_deref().map(list).transpose()?.unwrap_or_default();
-    let explicit = !selection.users.is_empty() || !from.is_empty();
-    gathered.wants.reserve(from.len());
-    gathered.seen.reserve(from.len());
+    let explicit = !selection.users.is_empty() || listed.is_some();
+    let count = listed.map_or(0, |list| list.users.len());
+    gathered.wants.reserve(count);
+    gathered.seen.reserve(count);
     for user in &selection.users {
         gathered.named(context, selection, user.as_bytes(), range)?;
     }
-    for ((user, own), number) in from.iter().zip(1..) {
-        progress
-            .step(|| format!("looking up user {} of {}", thousands(number), thousands(from.len() as u64)));
-        if own.is_some() && selection.count.is_some() {
+    let lines = listed.into_iter().flat_map(|list| list.users.iter().map(move |listed| (list, listed)));
+    for ((list, listed), number) in lines.zip(1..) {
+        progress.step(|| format!("looking up user {} of {}", thousands(number), thousands(count as u64)));
+        let user = &listed.user;
+        if listed.range.is_some() && selection.count.is_some() {
             return Err(Error::new(Code::Usage, "--count and a list with ranges exclude each other")
                 .why(format!("the list gives {} a range, which has its own count", escape(user)))
                 .fix("leave --count out, or the ranges in the list"));
         }
-        gathered.named(context, selection, user, own.or(range))?;
+        let gathered = gathered.named(context, selection, user, listed.range.or(range));
+        gathered.map_err(|error| list.at(listed, error))?;
     }
     for group in &selection.group {
         for account in host::group_members(&mut context.snapshot, group.as_bytes())? {
@@ -220,44 +222,6 @@ pub(super) fn range(text: &str) -> Result<Range> {
             .why("a range is START:COUNT or FIRST-LAST in decimal, and ends at 4294967294 or before")
             .fix("write it as in --range 100000:65536 or --range 100000-165535")
     })
-}
-
-/// Lines `USER` or `USER:START:COUNT`; blank lines and lines that begin with `#` are skipped.
-fn list(path: &Path) -> Result<Vec<(Part, Option<Range>)>> {
-    let shown = if path == Path::new("-") { "stdin".to_owned() } else { crate::text::path(path) };
-    let bytes = if path == Path::new("-") {
-        read_bounded(&mut std::io::stdin().lock(), &shown)?
-    } else {
-        read_named(path, Trust::Names)?
-    };
-    let text = Part::from(bytes);
-    let mut all = Vec::with_capacity(memchr_iter(b'\n', &text).count() + 1);
-    for (line, number) in text.split(|b| *b == b'\n').zip(1usize..) {
-        let line = line.trim_ascii();
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
-        }
-        let mut fields = line.splitn(2, |b| *b == b':');
-        let user = text.part(fields.next().unwrap_or_default());
-        let range = fields.next().map(|range| {
-            let range = std::str::from_utf8(range).ok().filter(|r| r.contains(':')).and_then(Range::parse);
-            range.ok_or_else(|| {
-                Error::new(
-                    Code::InvalidRange,
-                    format!("{shown} line {number} is neither USER nor USER:START:COUNT"),
-                )
-                .why(format!("it reads {}", escape(line)))
-                .fix("correct the line")
-            })
-        });
-        all.push((user, range.transpose()?));
-    }
-    if all.is_empty() {
-        return Err(Error::new(Code::EmptySelection, format!("{shown} names nobody"))
-            .why("it has no line but blank ones and comments")
-            .fix("put one USER into each line"));
-    }
-    Ok(all)
 }
 
 /// A typed operand's bytes.

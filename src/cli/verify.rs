@@ -50,7 +50,7 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     } else if output.verbose {
         output.note(&text(&proof));
     }
-    output.document(|| json(&proof))?;
+    output.document(|| json(&proof)).map_err(fail)?;
     Ok(exit(&proof, with_command))
 }
 

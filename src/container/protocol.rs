@@ -140,9 +140,12 @@ impl Channel {
         Self { fd, takes_fds, buffer: RefCell::new(vec![0; LONGEST]) }
     }
 
-    /// Sends one message. `EPIPE` where nobody is there any more.
+    /// Sends one message. `EPIPE` where nobody is there any more, `EMSGSIZE` for one that nobody would take.
     pub(super) fn send<T: Serialize>(&self, message: &T, fds: &[BorrowedFd<'_>]) -> nix::Result<()> {
         let bytes = serde_json::to_vec(message).map_err(|_| Errno::EINVAL)?;
+        if bytes.len() > LONGEST {
+            return Err(Errno::EMSGSIZE);
+        }
         let raw: Vec<_> = fds.iter().map(AsRawFd::as_raw_fd).collect();
         let rights = [ControlMessage::ScmRights(&raw)];
         let control = if raw.is_empty() { &[][..] } else { &rights[..] };

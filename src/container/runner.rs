@@ -109,7 +109,9 @@ pub(super) fn run_in(spec: &Spec, machine: LookAround<'_>, world: Option<&World>
     let root = spec.root.clone();
     let request = Request { maps: maps.clone(), own: own(spec), timeout, terminal: is_terminal, root };
     // A worker that is gone already has said why, or the end of the stream says so below.
-    let _ = ours.send(&request, &helpers);
+    if ours.send(&request, &helpers) == Err(Errno::EMSGSIZE) {
+        return failed(spec, machine, world, Step::Prepare, Errno::EMSGSIZE.desc().as_bytes());
+    }
     // This one the container reads, after the worker has read the other.
     let _ = ours.send(&Reply::Check, &files.iter().map(|file| file.as_fd()).collect::<Vec<_>>());
     let mut seen = Seen::new(maps, own(spec), worker.pid, world);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{grantpt, posix_openpt, unlockpt};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -223,6 +223,10 @@ fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> nix::Result<()> {
         match write(fd, bytes) {
             Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
+            // Another program may have left the terminal so.
+            Err(Errno::EAGAIN) => {
+                let _ = sys::retry(|| poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::NONE))?;
+            }
             Err(errno) => return Err(errno),
         }
     }

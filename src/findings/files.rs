@@ -29,12 +29,18 @@ pub(super) static ENTRIES: &[Entry] = &[
         explain: "The kernel takes 340 extents, written as less than one page of text (user_namespaces(7)).",
         consequence: "newuidmap: write to uid_map failed: Invalid argument",
         repair: "sudo subidctl apply --replace USER gives fewer, larger ranges",
-        explains: |step, words| is_map(step) && words.contains("Invalid argument"),
+        // So many that not even who makes the container can be told of them.
+        explains: |step, words| {
+            is_map(step) && words.contains("Invalid argument") || step == Step::Prepare && words == TOO_LONG
+        },
         find: |facts| each(facts, too_long),
         audit: Some(|survey| all(super::shares::too_long(survey))),
         ..BASE
     },
 ];
+
+/// What is said of a map that is longer than any message.
+const TOO_LONG: &str = "Message too long";
 
 /// Message, evidence and fix.
 type Texts = (String, String, String);

@@ -65,6 +65,31 @@ fn a_list_of_users_is_read_from_a_file_or_a_pipe() {
 }
 
 #[test]
+fn a_list_that_can_be_read_once_is_planned_again_where_the_files_change() {
+    needs!("unshare", "nsenter", "python3");
+    let sandbox = Sandbox::new().user("alice", 1001).start();
+    // Another program holds the lock, and writes what the plan was to give.
+    let other = "import fcntl, subprocess, sys, time
+lock = open('/etc/.pwd.lock', 'w')
+fcntl.lockf(lock, fcntl.LOCK_EX)
+apply = subprocess.Popen(['subidctl', 'apply', '--yes', '--from', '-'], stdin=subprocess.PIPE)
+apply.stdin.write(b'alice\\n')
+apply.stdin.close()
+time.sleep(1)
+for file in ['/etc/subuid', '/etc/subgid']:
+    open(file, 'a').write('other:100000:65536\\n')
+lock.close()
+sys.exit(apply.wait())";
+    sandbox.write("/root/other.py", other);
+    sandbox.run("python3 /root/other.py").ok().says("the files changed meanwhile");
+    let text = "other:100000:65536\nalice:165536:65536\n";
+    assert_eq!(sandbox.id_text(), [text, text]);
+    // Who is wrong in it is named with the line.
+    let wrong = sandbox.run("printf 'alice\\n\\na/b\\n' | subidctl plan --from -").exits(2);
+    assert!(wrong.stderr.contains("stdin line 3: "), "{wrong}");
+}
+
+#[test]
 fn an_owner_that_is_no_account_is_given_a_range_only_where_allowed() {
     needs!("unshare", "nsenter");
     let sandbox = Sandbox::new().start();

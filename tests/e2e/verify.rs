@@ -107,6 +107,21 @@ os.execvp('subidctl', ['subidctl', 'verify', '--json'])";
     assert!(!proof["probes"].as_array().unwrap().iter().any(failed), "{proof:#}");
 }
 
+#[test]
+fn more_ranges_than_anything_can_be_told_are_too_many_for_a_map() {
+    needs!("unshare", "nsenter", "newuidmap", "su");
+    for lines in [400_u32, 3000, 20_000] {
+        let text: String = (0..lines).map(|n| format!("alice:{}:1\n", 100_000 + 2 * n)).collect();
+        let sandbox = Sandbox::new().user("alice", 1001).subids(&text).start();
+        for output in [
+            sandbox.run("subidctl verify --json alice"),
+            sandbox.as_user("alice").run("subidctl verify --json"),
+        ] {
+            assert_eq!(output.json()["failure"]["cause"], "map-too-long", "{lines}: {output}");
+        }
+    }
+}
+
 /// Each process of her own container is ended at a call of its own choosing: before, between and after the helpers.
 #[test]
 fn whichever_of_her_processes_is_killed_no_other_stays() {
