@@ -69,16 +69,19 @@ fn a_list_that_can_be_read_once_is_planned_again_where_the_files_change() {
     needs!("unshare", "nsenter", "python3");
     let sandbox = Sandbox::new().user("alice", 1001).start();
     // Another program holds the lock, and writes what the plan was to give.
-    let other = "import fcntl, subprocess, sys, time
+    let other = "import fcntl, subprocess, sys
 lock = open('/etc/.pwd.lock', 'w')
 fcntl.lockf(lock, fcntl.LOCK_EX)
-apply = subprocess.Popen(['subidctl', 'apply', '--yes', '--from', '-'], stdin=subprocess.PIPE)
+pipe = subprocess.PIPE
+apply = subprocess.Popen(['subidctl', 'apply', '--yes', '--from', '-'], stdin=pipe, stdout=pipe)
 apply.stdin.write(b'alice\\n')
 apply.stdin.close()
-time.sleep(1)
+while b'+alice' not in apply.stdout.readline():
+    pass
 for file in ['/etc/subuid', '/etc/subgid']:
     open(file, 'a').write('other:100000:65536\\n')
 lock.close()
+apply.stdout.read()
 sys.exit(apply.wait())";
     sandbox.write("/root/other.py", other);
     sandbox.run("python3 /root/other.py").ok().says("the files changed meanwhile");
