@@ -157,9 +157,7 @@ pub(super) fn run(global: &Global, manner: &Manner<'_>, output: Output, ask: &mu
             }
             Outcome::Unchanged { recovered, notes } => {
                 note_recovered(recovered.as_ref(), output);
-                for note in notes {
-                    output.note(&format!("note: {note}\n"));
-                }
+                state::say_notes(&notes, output);
                 output.document(|| proofs.document(committed(plan_json(shown), None)))?;
                 return Ok(refused.unwrap_or(0));
             }
@@ -272,9 +270,7 @@ pub(super) fn change(
 }
 
 fn report(done: &Committed, plan: &Plan, proven: bool, output: Output) {
-    for note in &done.notes {
-        output.note(&format!("note: {note}\n"));
-    }
+    state::say_notes(&done.notes, output);
     if output.verbose {
         output.note(&format!("the locks were held for {:.1} ms\n", done.held.as_secs_f64() * 1000.0));
     }

@@ -37,14 +37,12 @@ pub(super) fn run(global: &Global, args: &Args, output: Output) -> Result<u8> {
     confirm("Recover now?", args.yes, From::Stdin)?;
     let done = state::recover(&context, args.lock_timeout)?;
     if let Some(done) = &done {
-        for note in &done.notes {
-            output.note(&format!("note: {note}\n"));
-        }
+        state::say_notes(&done.notes, output);
         let _ = output.text(&state::recovered_line(done));
     }
     after_commit(output, || {
         let outcome = done.as_ref().map(|done| done.outcome);
-        let completed = done.as_ref().filter(|done| done.is_completed());
+        let completed = done.as_ref().filter(|done| done.verdict.completes());
         let mut document = committed(plan_json(shown), completed.map(|done| done.transaction.as_str()));
         document["outcome"] = outcome.into();
         document

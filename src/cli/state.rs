@@ -47,6 +47,13 @@ pub(super) fn recover_first(global: &Global, lock_timeout: Duration, output: Out
     Ok(())
 }
 
+/// Says what went otherwise than expected.
+pub(super) fn say_notes(notes: &[String], output: Output) {
+    for note in notes {
+        output.note(&format!("note: {note}\n"));
+    }
+}
+
 /// Recovers an unfinished change, judged by the facts of this command.
 pub(super) fn recover(context: &Context, lock_timeout: Duration) -> Result<Option<Recovered>> {
     let keep_history = context.policy.history_keep();

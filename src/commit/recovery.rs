@@ -29,13 +29,6 @@ pub struct Recovered {
     pub notes: Vec<String>,
 }
 
-impl Recovered {
-    /// Whether the change is done now, and in the history.
-    pub fn is_completed(&self) -> bool {
-        matches!(self.verdict, Verdict::RollForward | Verdict::Reapply)
-    }
-}
-
 /// Recovers an unfinished change; `None`, and no lock taken, where there is none.
 ///
 /// # Errors
@@ -105,7 +98,7 @@ fn finish(
     let edits = PerKind::from_fn(|kind| &decision.edits[kind]);
     let after = swap::edited(&present, &edits)?;
     let swap = Swap::new(work.etc, &edits, present, after);
-    let completes = decision.verdict.outcome() == "completed";
+    let completes = decision.verdict.completes();
     let entry = HistoryEntry { recovered: true, ..journal.entry.clone() };
     let ready =
         swap.prepare().and_then(|()| if completes { work.store.prepare(journal, &entry) } else { Ok(()) });

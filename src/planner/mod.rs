@@ -16,6 +16,8 @@ mod invariants;
 mod judge;
 mod release;
 mod repair;
+#[cfg(test)]
+mod replace_tests;
 mod request;
 mod reserved;
 mod room;

@@ -29,6 +29,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the change is done afterwards, and in the history.
+    pub const fn completes(self) -> bool {
+        matches!(self, Self::RollForward | Self::Reapply)
+    }
+
     /// How reports call the outcome.
     pub const fn outcome(self) -> &'static str {
         match self {
